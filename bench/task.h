@@ -1,0 +1,93 @@
+/* The contract every backend meets.
+ *
+ * Workloads are written once against these names and compiled once per
+ * backend. bench/backends/<name>/task_backend.h supplies each as a static
+ * inline one-liner onto that backend's public header; the include path picks
+ * the backend, so there is no table of function pointers in a hot loop. The
+ * TASK_REQUIRE lines below turn a wrong or missing signature into a compile
+ * error.
+ *
+ * Conventions: 0 or -errno; times are absolute CLOCK_MONOTONIC nanoseconds in
+ * int64_t; sizes are bytes. Unless said otherwise a function may be called
+ * from any task, and only from a task.
+ *
+ * A backend header defines these types and macros:
+ *   task_group, task_sem      complete types (they live on a task's stack)
+ *   task_chan                 may be incomplete; used by pointer only
+ *   TASK_BACKEND_NAME         string, the name of its folder
+ *   TASK_CAN_BLOCK            1 if a task may wait for another task of its
+ *                             group; 0 for pools whose tasks must run to
+ *                             completion. A workload that needs blocking is
+ *                             not offered on such a backend.
+ */
+#ifndef GREENBENCH_TASK_H
+#define GREENBENCH_TASK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define TASK_ANYWHERE (-1)
+
+/* How the backend is brought up. `ncpu` is P: the number of CPUs in the
+ * process's affinity mask, which the harness has set before task_main().
+ * With `pinned`, slot k means CPU number cpu[k], and only that one. */
+struct task_config {
+    int ncpu;
+    const int *cpu;
+    bool pinned;
+    int64_t spin_ns;   /* how long an idle worker or a futex waiter spins before it sleeps */
+};
+
+/* slot: index into task_config.cpu, or TASK_ANYWHERE.
+ * stack_bytes: usable stack wanted; 0 is the backend's default. */
+struct task_attr {
+    int slot;
+    size_t stack_bytes;
+};
+
+#include "task_backend.h"
+
+#define TASK_REQUIRE(fn, ...) \
+    _Static_assert(_Generic(&(fn), __VA_ARGS__: 1, default: 0), #fn " does not match bench/task.h")
+
+/* Bring the backend up, run root(arg) as its first task, wait for root to
+ * return, bring the backend down. Called once, from the process's main
+ * thread. On failure returns -errno and root has not run. */
+TASK_REQUIRE(task_main, int (*)(const struct task_config *, void (*)(void *), void *));
+
+/* A group: spawn many, wait for all. init before use; wait also releases
+ * everything the group holds, so that it may be used again. One task spawns
+ * into and waits for a group.
+ * spawn: -EAGAIN or -ENOMEM when the system has no room for another task.
+ * reap: wait for the oldest not yet finished member only, to make room after
+ * -EAGAIN; -ECHILD when there is none. */
+TASK_REQUIRE(task_group_init, void (*)(task_group *));
+TASK_REQUIRE(task_group_spawn,
+             int (*)(task_group *, void (*)(void *), void *, const struct task_attr *));
+TASK_REQUIRE(task_group_reap, int (*)(task_group *));
+TASK_REQUIRE(task_group_wait, void (*)(task_group *));
+
+TASK_REQUIRE(task_yield, void (*)(void));
+TASK_REQUIRE(task_sleep_until, void (*)(int64_t));
+
+/* Counting semaphore. */
+TASK_REQUIRE(task_sem_init, void (*)(task_sem *, unsigned));
+TASK_REQUIRE(task_sem_wait, void (*)(task_sem *));
+TASK_REQUIRE(task_sem_post, void (*)(task_sem *));
+TASK_REQUIRE(task_sem_destroy, void (*)(task_sem *));
+
+/* Channel of elem_size-byte elements; capacity 0 is a rendezvous.
+ * create: NULL when memory is short. send: -EPIPE when closed. recv: -EPIPE
+ * when closed and empty. */
+TASK_REQUIRE(task_chan_create, task_chan *(*)(size_t elem_size, size_t capacity));
+TASK_REQUIRE(task_chan_destroy, void (*)(task_chan *));
+TASK_REQUIRE(task_chan_send, int (*)(task_chan *, const void *));
+TASK_REQUIRE(task_chan_recv, int (*)(task_chan *, void *));
+TASK_REQUIRE(task_chan_close, void (*)(task_chan *));
+
+/* Give back to the kernel the memory of idle stacks that the backend pools,
+ * so that the next task starts on pages that are not resident. */
+TASK_REQUIRE(task_stack_trim, void (*)(void));
+
+#endif
