@@ -1,0 +1,1 @@
+"""The modules behind scripts/greenbench; standard library only."""
