@@ -1,0 +1,322 @@
+"""Checks stored JSON against results/schema/*.schema.json.
+
+For every reader of result files:
+
+    schema.loads(text)           strict JSON -> object; raises schema.BadData with one line that says what
+                                 is wrong (duplicate key, NaN, 1e999, huge integer, too deep, lone surrogate)
+    schema.check(obj, "sample")  -> list of error lines, empty when the object is good.
+                                 Kinds: "sample" (a stored line), "bench" (the line a bench executable prints:
+                                 a sample without the runner's fields), "machine".
+    schema.RUNNER_FIELDS         the fields that the runner adds to a bench line
+
+The caller adds file and line number. Standard library only, so this is the subset of JSON Schema that our
+two schemas use; a keyword outside the subset is an error of the schema (SchemaBug), never ignored.
+"""
+
+import json
+import math
+import os
+import re
+
+MAX_TEXT = 4 * 1024 * 1024
+MAX_DEPTH = 32
+MAX_DIGITS = 40
+MAX_ERRORS = 20
+RUNNER_FIELDS = ("replicate", "round", "order", "utc", "wall_ms", "exit")
+SCHEMA_DIR = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "results", "schema")
+
+_ANNOTATIONS = {"$schema", "$id", "$defs", "title", "description"}
+_cache = {}
+
+
+class BadData(ValueError):
+    """The text is not what a result file may hold; str() is one line."""
+
+
+class SchemaBug(Exception):
+    """A schema file uses something that the checker does not know."""
+
+
+# --- strict parsing -------------------------------------------------------------------------------
+
+def loads(text):
+    """Parse one JSON document, refusing what Python's parser would let pass."""
+    if len(text) > MAX_TEXT:
+        raise BadData("%d characters; at most %d are read" % (len(text), MAX_TEXT))
+    if text.startswith("\ufeff"):
+        raise BadData("starts with a byte-order mark")
+    _check_depth(text)
+    try:
+        return json.loads(text, object_pairs_hook=_unique, parse_int=_integer, parse_float=_float,
+                          parse_constant=_constant)
+    except BadData:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise BadData("not JSON: " + " ".join(str(error).split())[:160]) from None
+
+
+def _check_depth(text):
+    """Bracket depth outside strings; the parser itself would recurse."""
+    depth = 0
+    for match in re.finditer(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', text, re.S):
+        token = match.group()
+        if token in "[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise BadData("nested deeper than %d levels" % MAX_DEPTH)
+        elif token in "]}":
+            depth -= 1
+
+
+def _unique(pairs):
+    result = {}
+    for key, value in pairs:
+        if key in result:
+            raise BadData("duplicate key %s" % show(key))
+        result[key] = value
+    return result
+
+
+def _integer(digits):
+    if len(digits) > MAX_DIGITS:
+        raise BadData("an integer of %d digits" % len(digits))
+    return int(digits)
+
+
+def _float(digits):
+    value = float(digits) if len(digits) <= 400 else math.inf
+    if math.isinf(value):
+        raise BadData("the number %s is out of range" % show(digits))
+    return value
+
+
+def _constant(name):
+    raise BadData("%s is not a number" % name)
+
+
+# --- checking -------------------------------------------------------------------------------------
+
+def check(obj, kind):
+    """The errors of `obj` as a `kind`, each one line; [] when it is good."""
+    schema, root = _load(kind)
+    errors = []
+    _check(obj, schema, root, "", errors)
+    if not errors and kind in ("sample", "bench"):
+        errors.extend(_check_sample_sense(obj))
+    return errors[:MAX_ERRORS]
+
+
+def _load(kind):
+    if kind not in _cache:
+        name = "sample" if kind == "bench" else kind
+        with open(os.path.join(SCHEMA_DIR, name + ".schema.json"), encoding="utf-8") as handle:
+            root = json.load(handle)
+        schema = dict(root)
+        if kind == "bench":
+            schema["required"] = [key for key in root["required"] if key not in RUNNER_FIELDS]
+        _cache[kind] = (schema, root)
+    return _cache[kind]
+
+
+def _check(value, schema, root, path, errors):
+    if len(errors) >= MAX_ERRORS:
+        return
+    schema = _resolve(schema, root)
+    for keyword, wanted in schema.items():
+        if keyword in _ANNOTATIONS or keyword == "type":
+            continue
+        if keyword not in _KEYWORDS:
+            raise SchemaBug("keyword %s is not in the subset" % keyword)
+    if "type" in schema and not _has_type(value, schema["type"]):
+        errors.append(_line(path, "is %s, not %s" % (_type_name(value), _type_words(schema["type"]))))
+        return
+    if isinstance(value, str) and not _encodable(value):
+        errors.append(_line(path, "holds a lone surrogate"))
+        return
+    for keyword, wanted in schema.items():
+        if keyword in _KEYWORDS:
+            message = _KEYWORDS[keyword](value, wanted)
+            if message:
+                errors.append(_line(path, message))
+    if isinstance(value, dict):
+        _check_object(value, schema, root, path, errors)
+    elif isinstance(value, list) and "items" in schema:
+        for index, item in enumerate(value):
+            _check(item, schema["items"], root, "%s[%d]" % (path, index), errors)
+
+
+def _resolve(schema, root):
+    seen = 0
+    while "$ref" in schema:
+        name = schema["$ref"]
+        if not name.startswith("#/$defs/") or seen > 8:
+            raise SchemaBug("cannot follow %s" % name)
+        schema, seen = root["$defs"][name[len("#/$defs/"):]], seen + 1
+    return schema
+
+
+def _check_object(value, schema, root, path, errors):
+    known = schema.get("properties", {})
+    extra = schema.get("additionalProperties", True)
+    for key, item in value.items():
+        here = path + "." + show(key, quote=False) if path else show(key, quote=False)
+        if not _encodable(key):
+            errors.append(_line(here, "is a key with a lone surrogate"))
+        elif key in known:
+            _check(item, known[key], root, here, errors)
+        elif extra is False:
+            errors.append(_line(here, "is not a known field"))
+        elif isinstance(extra, dict):
+            _check(item, extra, root, here, errors)
+
+
+def _has_type(value, wanted):
+    names = wanted if isinstance(wanted, list) else [wanted]
+    return any(_TYPES[name](value) for name in names)
+
+
+def _is_integer(value):
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value):
+    return _is_integer(value) or (isinstance(value, float) and math.isfinite(value))
+
+
+_TYPES = {
+    "object": lambda v: isinstance(v, dict),
+    "array": lambda v: isinstance(v, list),
+    "string": lambda v: isinstance(v, str),
+    "integer": _is_integer,
+    "number": _is_number,
+    "boolean": lambda v: isinstance(v, bool),
+    "null": lambda v: v is None,
+}
+
+
+def _type_name(value):
+    if isinstance(value, float) and not math.isfinite(value):
+        return "not finite"
+    for name in ("null", "boolean", "integer", "number", "string", "array", "object"):
+        if _TYPES[name](value):
+            return name
+    return type(value).__name__
+
+
+def _type_words(wanted):
+    return " or ".join(wanted) if isinstance(wanted, list) else wanted
+
+
+def _encodable(text):
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _same(value, wanted):
+    """Equal as JSON: True is not 1."""
+    return type(value) is type(wanted) and value == wanted
+
+
+def _const(value, wanted):
+    return None if _same(value, wanted) else "is %s, expected %s" % (show(value), show(wanted))
+
+
+def _enum(value, wanted):
+    if any(_same(value, one) for one in wanted):
+        return None
+    return "is %s, not one of: %s" % (show(value), ", ".join(str(one) for one in wanted))
+
+
+def _minimum(value, wanted):
+    return "is %s, below %s" % (show(value), wanted) if _is_number(value) and value < wanted else None
+
+
+def _maximum(value, wanted):
+    return "is %s, above %s" % (show(value), wanted) if _is_number(value) and value > wanted else None
+
+
+def _max_length(value, wanted):
+    if isinstance(value, str) and len(value) > wanted:
+        return "is %d characters long, more than %d" % (len(value), wanted)
+    return None
+
+
+def _pattern(value, wanted):
+    if not isinstance(value, str):
+        return None
+    expression = wanted[:-1] + r"\Z" if wanted.endswith("$") else wanted
+    return None if re.search(expression, value) else "is %s, which does not match %s" % (show(value), wanted)
+
+
+def _required(value, wanted):
+    if not isinstance(value, dict):
+        return None
+    missing = [key for key in wanted if key not in value]
+    return "lacks " + ", ".join(missing) if missing else None
+
+
+def _max_properties(value, wanted):
+    if isinstance(value, dict) and len(value) > wanted:
+        return "has %d fields, more than %d" % (len(value), wanted)
+    return None
+
+
+def _max_items(value, wanted):
+    if isinstance(value, list) and len(value) > wanted:
+        return "has %d items, more than %d" % (len(value), wanted)
+    return None
+
+
+def _elsewhere(value, wanted):
+    """Handled while walking the object or array."""
+    return None
+
+
+_KEYWORDS = {
+    "const": _const, "enum": _enum, "minimum": _minimum, "maximum": _maximum, "maxLength": _max_length,
+    "pattern": _pattern, "required": _required, "maxProperties": _max_properties, "maxItems": _max_items,
+    "properties": _elsewhere, "additionalProperties": _elsewhere, "items": _elsewhere,
+}
+
+
+# --- sense: what no keyword can say ---------------------------------------------------------------
+
+_NS = {"ns": 1.0, "us": 1e3, "ms": 1e6, "s": 1e9}
+
+
+def _check_sample_sense(sample):
+    errors = []
+    status, gbench = sample["status"], sample["gbench"]
+    if status == "ok":
+        if gbench is None or not sample["ns_per_op"]:
+            errors.append("status is ok but gbench or ns_per_op is missing or zero")
+        if sample["ledger"] is None:
+            errors.append("status is ok but there is no ledger")
+    elif not sample["reason"]:
+        errors.append("status is %s but reason is empty" % status)
+    if status == "limit" and sample["limit"] is None:
+        errors.append("status is limit but limit is null")
+    if gbench is not None and sample["ns_per_op"] is not None:
+        real = gbench["real_time"] * _NS[gbench["time_unit"]]
+        if abs(real - sample["ns_per_op"]) > 0.01 * real + 0.01:
+            errors.append("ns_per_op is %g but gbench says %g %s per iteration"
+                          % (sample["ns_per_op"], gbench["real_time"], gbench["time_unit"]))
+    return errors
+
+
+# --- words ----------------------------------------------------------------------------------------
+
+def show(value, quote=True, limit=60):
+    """A value as it may stand in a message on a terminal: short, one line, no control characters."""
+    text = value if isinstance(value, str) else str(value)
+    text = "".join(c if c.isprintable() and _encodable(c) else "\\x%02x" % ord(c) for c in text[:limit + 1])
+    if len(text) > limit:
+        text = text[:limit] + "..."
+    return "'%s'" % text if quote and isinstance(value, str) else text
+
+
+def _line(path, message):
+    return "%s %s" % (path, message) if path else message
