@@ -16,10 +16,18 @@ def printable(text):
 
 
 class GreenbenchError(Exception):
+    """One line; `listing` holds further lines that say what exists."""
     status = FAILED
+
+    def __init__(self, message, listing=()):
+        super().__init__(message)
+        self.listing = tuple(listing)
 
     def __str__(self):
         return printable(super().__str__())
+
+    def lines(self):
+        return [str(self)] + ["  " + printable(item) for item in self.listing]
 
 
 class UsageError(GreenbenchError):
@@ -27,11 +35,13 @@ class UsageError(GreenbenchError):
 
 
 class DataError(GreenbenchError):
-    """A file that is not what it should be: named with its line."""
+    """A file that is not what it should be: named with its line, or line 0
+    for what is wrong with the file as a whole."""
     status = BAD_DATA
 
     def __init__(self, file, line, reason):
-        super().__init__("%s:%d: %s" % (file, line, reason))
+        place = "%s:%d" % (file, line) if line else file
+        super().__init__("%s: %s" % (place, reason))
         self.file, self.line, self.reason = file, line, reason
 
     def __reduce__(self):

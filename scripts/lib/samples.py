@@ -235,7 +235,7 @@ def _check_parts(sample):
         _fields(sample["usage"], {k: (_count, "not a count") for k in USAGE}, "usage.")
     if sample["memory"] is not None:
         # Deltas of the whole machine may be below zero within the noise.
-        _fields(sample["memory"], {k: (_integer, "not an integer") for k in MEMORY}, "memory.")
+        _fields(sample["memory"], {k: (_null_or(_integer), "not an integer") for k in MEMORY}, "memory.")
         _fields(sample["memory"], {"source": (_text, "not text")}, "memory.")
     if sample["limit"] is not None:
         _fields(sample["limit"], {"reached": (_count, "not a count"),
@@ -274,9 +274,9 @@ class Writer:
         """Write one sample and wait until it is on the disk."""
         check(sample)
         line = json.dumps(sample, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+        start = os.fstat(self.fd).st_size
+        written = 0
         try:
-            written = 0
-            start = os.fstat(self.fd).st_size
             while written < len(line):
                 written += os.write(self.fd, line[written:])
             os.fsync(self.fd)

@@ -1,16 +1,14 @@
 """Checks stored JSON against results/schema/*.schema.json.
 
-For every reader of result files:
-
-    schema.loads(text)           strict JSON -> object; raises schema.BadData with one line that says what
-                                 is wrong (duplicate key, NaN, 1e999, huge integer, too deep, lone surrogate)
     schema.check(obj, "sample")  -> list of error lines, empty when the object is good.
                                  Kinds: "sample" (a stored line), "bench" (the line a bench executable prints:
                                  a sample without the runner's fields), "machine".
+    schema.check_run(run)        raises DataError for the first bad sample or machine of a loaded run
     schema.RUNNER_FIELDS         the fields that the runner adds to a bench line
 
-The caller adds file and line number. Standard library only, so this is the subset of JSON Schema that our
-two schemas use; a keyword outside the subset is an error of the schema (SchemaBug), never ignored.
+strictjson parses, this module judges what was parsed. Standard library only, so it is the subset of JSON
+Schema that our two schemas use; a keyword outside the subset is an error of the schema (SchemaBug), never
+ignored.
 """
 
 import json
@@ -18,9 +16,8 @@ import math
 import os
 import re
 
-MAX_TEXT = 4 * 1024 * 1024
-MAX_DEPTH = 32
-MAX_DIGITS = 40
+from .errors import DataError
+
 MAX_ERRORS = 20
 RUNNER_FIELDS = ("replicate", "round", "order", "utc", "wall_ms", "exit")
 SCHEMA_DIR = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "results", "schema")
@@ -29,69 +26,8 @@ _ANNOTATIONS = {"$schema", "$id", "$defs", "title", "description"}
 _cache = {}
 
 
-class BadData(ValueError):
-    """The text is not what a result file may hold; str() is one line."""
-
-
 class SchemaBug(Exception):
     """A schema file uses something that the checker does not know."""
-
-
-# --- strict parsing -------------------------------------------------------------------------------
-
-def loads(text):
-    """Parse one JSON document, refusing what Python's parser would let pass."""
-    if len(text) > MAX_TEXT:
-        raise BadData("%d characters; at most %d are read" % (len(text), MAX_TEXT))
-    if text.startswith("\ufeff"):
-        raise BadData("starts with a byte-order mark")
-    _check_depth(text)
-    try:
-        return json.loads(text, object_pairs_hook=_unique, parse_int=_integer, parse_float=_float,
-                          parse_constant=_constant)
-    except BadData:
-        raise
-    except (ValueError, RecursionError) as error:
-        raise BadData("not JSON: " + " ".join(str(error).split())[:160]) from None
-
-
-def _check_depth(text):
-    """Bracket depth outside strings; the parser itself would recurse."""
-    depth = 0
-    for match in re.finditer(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', text, re.S):
-        token = match.group()
-        if token in "[{":
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise BadData("nested deeper than %d levels" % MAX_DEPTH)
-        elif token in "]}":
-            depth -= 1
-
-
-def _unique(pairs):
-    result = {}
-    for key, value in pairs:
-        if key in result:
-            raise BadData("duplicate key %s" % show(key))
-        result[key] = value
-    return result
-
-
-def _integer(digits):
-    if len(digits) > MAX_DIGITS:
-        raise BadData("an integer of %d digits" % len(digits))
-    return int(digits)
-
-
-def _float(digits):
-    value = float(digits) if len(digits) <= 400 else math.inf
-    if math.isinf(value):
-        raise BadData("the number %s is out of range" % show(digits))
-    return value
-
-
-def _constant(name):
-    raise BadData("%s is not a number" % name)
 
 
 # --- checking -------------------------------------------------------------------------------------
@@ -104,6 +40,15 @@ def check(obj, kind):
     if not errors and kind in ("sample", "bench"):
         errors.extend(_check_sample_sense(obj))
     return errors[:MAX_ERRORS]
+
+
+def check_run(run):
+    """DataError unless every object of a run from samples.load_run is good."""
+    for error in check(run.machine, "machine"):
+        raise DataError(os.path.join(run.path, "machine.json"), 1, error)
+    for number, sample in enumerate(run.samples, 1):
+        for error in check(sample, "sample"):
+            raise DataError(os.path.join(run.path, "samples.jsonl"), number, error)
 
 
 def _load(kind):

@@ -1,0 +1,81 @@
+"""The bench executables: where they are, and what they say of themselves."""
+
+import json
+import os
+import stat
+
+from . import profiles, runner, strictjson
+from .errors import UnsupportedError, UsageError
+
+QUERY_SECONDS = 60
+
+
+def default_dir(root):
+    return os.environ.get("GREENBENCH_BENCH_DIR") or os.path.join(root, "build", "bench")
+
+
+class Bench:
+    """The executables of one build directory."""
+
+    def __init__(self, directory):
+        self.directory = directory
+
+    def path(self, backend):
+        return os.path.join(self.directory, "bench_" + backend)
+
+    def built(self):
+        return [b for b in profiles.BACKENDS if _is_executable(self.path(b))]
+
+    def pick(self, wanted):
+        """The backends to run, `wanted` or all; they must exist."""
+        known = self.built()
+        if not known:
+            raise UnsupportedError(
+                "no bench executables in %s: build them (scripts/bench does), or name their"
+                " directory with --bench-dir" % self.directory)
+        for name in wanted or ():
+            if name not in profiles.BACKENDS:
+                raise UsageError("--backend %s is unknown; the backends are:" % name,
+                                 listing=profiles.BACKENDS)
+            if name not in known:
+                raise UsageError("--backend %s is not built in %s; built are:"
+                                 % (name, self.directory), listing=known)
+        return [b for b in known if not wanted or b in wanted]
+
+    def machine(self, backend="gt"):
+        """What `--machine` prints, as a dict."""
+        result = self._ask(backend, "--machine")
+        try:
+            value = strictjson.parse(result)
+            if not isinstance(value, dict) or not isinstance(value.get("placements"), dict):
+                raise ValueError("no placements")
+            return value
+        except ValueError as e:
+            raise UnsupportedError("%s --machine: %s" % (self.path(backend), e)) from None
+
+    def workloads(self, backend):
+        """What `--list` prints: {workload: its line as a dict}."""
+        lines = self._ask(backend, "--list").splitlines()
+        return {entry["workload"]: entry for entry in map(json.loads, lines)}
+
+    def topology(self, backend, file):
+        """Write hwloc's XML; False if it could not."""
+        return runner.launch([self.path(backend), "--topology", file], QUERY_SECONDS, None).exit == 0
+
+    def _ask(self, backend, question):
+        try:
+            result = runner.launch([self.path(backend), question], QUERY_SECONDS, None)
+        except OSError as e:
+            raise UnsupportedError("%s cannot be run: %s" % (self.path(backend), e.strerror)) from None
+        if result.exit != 0:
+            last = result.err.decode("utf-8", "replace").strip().splitlines()[-1:]
+            raise UnsupportedError("%s %s: exit %d: %s" % (
+                self.path(backend), question, result.exit, last[0] if last else "nothing on stderr"))
+        return bytes(result.out)
+
+
+def _is_executable(path):
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode) and os.access(path, os.X_OK)
+    except OSError:
+        return False

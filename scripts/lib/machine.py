@@ -1,0 +1,228 @@
+"""What a run is measured on: machine.json. What cannot be known is "unknown".
+
+Holds no host name, no user name and no path of this machine.
+"""
+
+import hashlib
+import os
+import platform
+import re
+import resource
+import shutil
+import subprocess
+
+from . import profiles, samples
+
+UNKNOWN = "unknown"
+SLUG = re.compile(r"[a-z0-9-]{1,64}\Z")
+DEFINITION = ("bench/workloads", "bench/workloads.def", "bench/task.h", "bench/workload.h")
+IMPLEMENTATION = ("runtime/include", "runtime/src", "threads_baseline/include",
+                  "threads_baseline/src", "bench/backends")
+SOURCES = (".c", ".h", ".cc", ".S", ".def")
+
+
+def read(path, default=UNKNOWN):
+    """The stripped text of a small file of /proc or /sys."""
+    try:
+        with open(path, errors="replace") as f:
+            return f.read(65536).strip() or default
+    except OSError:
+        return default
+
+
+def number(path):
+    text = read(path)
+    return int(text) if text.lstrip("-").isdigit() else text
+
+
+def cpu_model():
+    for line in read("/proc/cpuinfo").splitlines():
+        key, _, value = line.partition(":")
+        if key.strip() in ("model name", "Hardware", "Model") and value.strip():
+            return value.strip()
+    return platform.machine() or UNKNOWN
+
+
+def ram_bytes():
+    found = re.search(r"^MemTotal:\s+(\d+) kB", read("/proc/meminfo"), re.M)
+    return int(found.group(1)) * 1024 if found else 0
+
+
+def logical_cpus():
+    return os.cpu_count() or 1
+
+
+def allowed_cpus():
+    return sorted(os.sched_getaffinity(0))
+
+
+def slug():
+    """The machine's folder name: CPU model, number of CPUs, RAM in GiB."""
+    model = re.sub(r"\((r|tm)\)|\bcpu\b|\bprocessor\b|@.*", " ", cpu_model().lower())
+    gib = max(1, round(ram_bytes() / (1 << 30)))
+    text = "%s-%dcpu-%dgib" % (model, logical_cpus(), gib)
+    return re.sub(r"[^a-z0-9]+", "-", text).strip("-")[:64].strip("-")
+
+
+def memory_budget():
+    """Half of what is free, within this process's cgroup."""
+    found = re.search(r"^MemAvailable:\s+(\d+) kB", read("/proc/meminfo"), re.M)
+    free = int(found.group(1)) * 1024 if found else ram_bytes()
+    limits = [free] + [v for v in (number(os.path.join(d, f)) for d in cgroup_dirs()
+                                   for f in ("memory.max", "memory.limit_in_bytes"))
+                       if isinstance(v, int)]
+    return min(limits) // 2
+
+
+def cgroup_dirs():
+    """The directories of this process's cgroup, v2 and v1, root last."""
+    result = []
+    for line in read("/proc/self/cgroup", "").splitlines():
+        _, controllers, path = (line.split(":", 2) + ["", ""])[:3]
+        if controllers == "":
+            result.append("/sys/fs/cgroup" + path.rstrip("/"))
+        elif "memory" in controllers.split(",") or "cpu" in controllers.split(","):
+            result.append("/sys/fs/cgroup/%s%s" % (controllers, path.rstrip("/")))
+    return result + ["/sys/fs/cgroup"]
+
+
+def cpu_quota():
+    """CPUs' worth of time per second that the cgroup allows, or "none"."""
+    for directory in cgroup_dirs():
+        quota = read(os.path.join(directory, "cpu.max"), "").split()
+        if len(quota) == 2 and quota[0].isdigit():
+            return int(quota[0]) / int(quota[1])
+        v1 = number(os.path.join(directory, "cpu.cfs_quota_us"))
+        if isinstance(v1, int) and v1 > 0:
+            return v1 / number(os.path.join(directory, "cpu.cfs_period_us"))
+    return "none"
+
+
+def hypervisor():
+    if not re.search(r"^flags\s*:.*\bhypervisor\b", read("/proc/cpuinfo"), re.M):
+        return "none"
+    kind = read("/sys/hypervisor/type")
+    return kind if kind != UNKNOWN else read("/sys/class/dmi/id/sys_vendor", "yes, kind unknown")
+
+
+def turbo():
+    no_turbo = read("/sys/devices/system/cpu/intel_pstate/no_turbo")
+    if no_turbo in ("0", "1"):
+        return "off" if no_turbo == "1" else "on"
+    boost = read("/sys/devices/system/cpu/cpufreq/boost")
+    return {"0": "off", "1": "on"}.get(boost, UNKNOWN)
+
+
+def mitigations():
+    base = "/sys/devices/system/cpu/vulnerabilities"
+    try:
+        return {name: read(os.path.join(base, name)) for name in sorted(os.listdir(base))}
+    except OSError:
+        return {}
+
+
+def limit_of_processes():
+    soft = resource.getrlimit(resource.RLIMIT_NPROC)[0]
+    return "unlimited" if soft == resource.RLIM_INFINITY else soft
+
+
+def environment():
+    """The conditions of the measurement."""
+    cpu = "/sys/devices/system/cpu"
+    return {
+        "kernel": platform.release() or UNKNOWN,
+        "governor": read(cpu + "/cpu0/cpufreq/scaling_governor"),
+        "turbo": turbo(),
+        "smt": read(cpu + "/smt/control"),
+        "mitigations": mitigations(),
+        "hypervisor": hypervisor(),
+        "clocksource": read("/sys/devices/system/clocksource/clocksource0/current_clocksource"),
+        "thp": read("/sys/kernel/mm/transparent_hugepage/enabled"),
+        "aslr": number("/proc/sys/kernel/randomize_va_space"),
+        "load1": os.getloadavg()[0],
+        "pid_max": number("/proc/sys/kernel/pid_max"),
+        "threads_max": number("/proc/sys/kernel/threads-max"),
+        "max_map_count": number("/proc/sys/vm/max_map_count"),
+        "overcommit_memory": number("/proc/sys/vm/overcommit_memory"),
+        "rlimit_nproc": limit_of_processes(),
+        "cgroup_cpu_quota": cpu_quota(),
+        "cpus_allowed": allowed_cpus(),
+        "timer_slack_ns": number("/proc/self/timerslack_ns"),
+        "libc": " ".join(platform.libc_ver()).strip() or UNKNOWN,
+    }
+
+
+def revision(root):
+    """(short git revision, whether the tree differs from it)."""
+    head = _git(root, "rev-parse", "--short=12", "HEAD")
+    if not head:
+        return UNKNOWN, False
+    return head, bool(_git(root, "status", "--porcelain", "--untracked-files=no"))
+
+
+def _git(root, *args):
+    try:
+        done = subprocess.run(["git", "-C", root] + list(args), stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=30)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.decode("utf-8", "replace").strip() if done.returncode == 0 else ""
+
+
+def gnuplot_version():
+    if not shutil.which("gnuplot"):
+        return "none"
+    try:
+        done = subprocess.run(["gnuplot", "--version"], stdin=subprocess.DEVNULL, timeout=30,
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    except (OSError, subprocess.TimeoutExpired):
+        return UNKNOWN
+    return done.stdout.decode("utf-8", "replace").strip() or UNKNOWN
+
+
+def hash_files(root, names):
+    """A hash over names and contents of the source files below `names`."""
+    digest = hashlib.sha256()
+    for name in names:
+        for file in sorted(_sources(root, name)):
+            digest.update(os.path.relpath(file, root).encode() + b"\0")
+            with open(file, "rb") as f:
+                digest.update(hashlib.sha256(f.read()).digest())
+    return digest.hexdigest()[:16]
+
+
+def _sources(root, name):
+    top = os.path.join(root, name)
+    if os.path.isfile(top):
+        yield top
+    for directory, _, files in os.walk(top):
+        for file in files:
+            if file.endswith(SOURCES):
+                yield os.path.join(directory, file)
+
+
+def hash_text(*parts):
+    return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:16]
+
+
+def describe(root, name, utc, profile, command, told):
+    """machine.json. told: what `bench_X --machine` says."""
+    rev, dirty = revision(root)
+    toolchain = {"compiler": told.get("compiler", UNKNOWN), "flags": told.get("flags", UNKNOWN),
+                 "gbench": told.get("gbench_version", UNKNOWN),
+                 "hwloc": told.get("hwloc_version", UNKNOWN),
+                 "optimized": told.get("optimized", UNKNOWN),
+                 "gnuplot": gnuplot_version(), "python": platform.python_version()}
+    built_with = [toolchain[k] for k in ("compiler", "flags", "gbench", "hwloc")]
+    parameters = (profiles.TARGET_MS, profiles.CAPACITY_SECONDS)
+    return {
+        "schema": samples.MACHINE_SCHEMA, "machine": name, "utc": utc, "rev": rev, "dirty": dirty,
+        "profile": profile, "command": command,
+        "hw": {"cpu_model": cpu_model(), "logical_cpus": logical_cpus(), "ram_bytes": ram_bytes(),
+               "hwloc_synthetic": told.get("hwloc_synthetic", UNKNOWN)},
+        "env": environment(), "toolchain": toolchain,
+        "placements": told.get("placements", {}),
+        "hashes": {"definition": hash_text(hash_files(root, DEFINITION), *parameters),
+                   "implementation": hash_files(root, IMPLEMENTATION),
+                   "toolchain": hash_text(*built_with)},
+    }

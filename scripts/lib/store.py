@@ -1,0 +1,111 @@
+"""Where runs are kept: <results>/<machine>/<utc>-<rev>/.
+
+samples.jsonl grows by one fsynced line per process (samples.Writer). Every
+other file is written under a temporary name, fsynced and renamed, so that a
+reader never sees half of one.
+"""
+
+import json
+import os
+import tempfile
+
+from . import machine as machine_facts
+from . import samples
+from .errors import CannotWriteError, UsageError
+
+
+def write_text(path, text):
+    """Replace `path` with `text`, whole or not at all. Replaces a symbolic
+    link itself, never the file it points to."""
+    directory = os.path.dirname(path) or "."
+    temporary = None
+    try:
+        fd, temporary = tempfile.mkstemp(dir=directory, prefix=".tmp-")
+        with os.fdopen(fd, "w", encoding="utf-8") as f:
+            f.write(text)
+            f.flush()
+            os.fchmod(f.fileno(), 0o644)
+            os.fsync(f.fileno())
+        os.rename(temporary, path)
+        _sync_directory(directory)
+    except OSError as e:
+        if temporary and os.path.exists(temporary):
+            os.unlink(temporary)
+        raise CannotWriteError("cannot write %s: %s" % (path, e.strerror)) from None
+
+
+def write_json(path, value):
+    write_text(path, json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n")
+
+
+def _sync_directory(directory):
+    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def check_machine_name(name):
+    if not machine_facts.SLUG.match(name):
+        raise UsageError("--machine %s: a name is 1 to 64 of a-z, 0-9 and -" % name)
+    return name
+
+
+def create_run(results, machine, utc, rev):
+    """Make the directory of a new run and return its path; refuses, in one
+    line, a results folder that cannot be written."""
+    stamp = utc.replace("-", "").replace(":", "")
+    parent = os.path.join(results, machine)
+    try:
+        os.makedirs(parent, exist_ok=True)
+        for attempt in range(1, 1000):
+            path = os.path.join(parent, "%s-%s%s" % (stamp, rev, "-%d" % attempt if attempt > 1 else ""))
+            try:
+                os.mkdir(path)
+            except FileExistsError:
+                continue
+            with tempfile.TemporaryFile(dir=path) as f:
+                f.write(b"writable")
+            return path
+    except OSError as e:
+        raise CannotWriteError("cannot write the results folder %s: %s (--output names another)"
+                               % (results, e.strerror)) from None
+    raise CannotWriteError("cannot write the results folder %s: too many runs at %s" % (results, stamp))
+
+
+def remove_empty_run(path):
+    """Take back a run in which nothing was measured."""
+    for name in ("samples.jsonl", "plan.json", "machine.json", "topology.xml"):
+        try:
+            os.unlink(os.path.join(path, name))
+        except OSError:
+            pass
+    for directory in (path, os.path.dirname(path)):
+        try:
+            os.rmdir(directory)
+        except OSError:
+            return
+
+
+class Store:
+    """A run being written."""
+
+    def __init__(self, path, append=False):
+        self.path = path
+        self.writer = samples.Writer(os.path.join(path, "samples.jsonl"), append)
+
+    def file(self, name):
+        return os.path.join(self.path, name)
+
+    def add(self, sample):
+        self.writer.add(sample)
+
+    def write_machine(self, value):
+        write_json(self.file("machine.json"), value)
+
+    def write_plan(self, value):
+        write_json(self.file("plan.json"), value)
+
+    def close(self):
+        self.writer.close()
