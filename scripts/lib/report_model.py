@@ -241,8 +241,13 @@ class Model:
         if cell.is_free:
             return "placement left free: it compares the schedulers' choices, not the hand-over"
         if not self.rivals(cell):
-            return "no backend of the pthread family has a value"
+            return self._why_no_rival(cell)
         return "no round has both"
+
+    def _why_no_rival(self, cell):
+        found = [self.get(cell, b) for b in self.backends if b.startswith(FAMILY_PREFIX)]
+        reasons = ["%s: %s" % (s.backend, s.reason) for s in found if s is not None and s.state != "skipped"]
+        return "; ".join(reasons) or "no backend of the pthread family runs this cell"
 
     def _headline(self, cell):
         subject, rivals = self.get(cell, SUBJECT), self.rivals(cell)
@@ -254,10 +259,19 @@ class Model:
     def _judge(self, comparisons):
         judge(comparisons, self.floor)
 
+    def count(self, verdict):
+        return sum(1 for c in self.headlines if c.verdict == verdict)
+
     @property
     def hold_run_wide(self):
         """Headlines that differ and would still do so if the family were the whole run."""
         return [c for c in self.headlines if c.verdict == stats.DIFFERS and c.corrected_run < stats.ALPHA]
+
+    @property
+    def smallest_run_wide_p(self):
+        """What every round agreeing everywhere would give when corrected over the whole run; None if none judged."""
+        judged = [c.ratio.smallest_p() for c in self.headlines if c.judged]
+        return min(1.0, min(judged) * len(judged)) if judged else None
 
 
 def judge(comparisons, floor):

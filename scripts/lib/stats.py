@@ -220,8 +220,12 @@ def noise_floor(series):
     return Floor(max(FLOOR_MINIMUM, quantile(differences, FLOOR_QUANTILE)), len(differences), max(differences))
 
 
-DIFFERS, ROUNDS_MISSING, NOT_SHOWN, TOO_FEW, NO_FLOOR = (
-    "differs", "agrees, too few rounds", "no difference shown", "too few values", "no noise floor")
+DIFFERS = "differs"
+ROUNDS_MISSING = "every round agrees, too few rounds"
+NOT_SHOWN = "no difference shown"
+WITHIN_FLOOR = "within the noise floor"
+TOO_FEW = "not judged: fewer than 6 values"
+NO_FLOOR = "not judged: no noise floor"
 
 
 def verdict(ratio, corrected_p, floor):
@@ -233,7 +237,7 @@ def verdict(ratio, corrected_p, floor):
     if floor is None:
         return NO_FLOOR
     if abs(ratio.log) <= floor.log:
-        return NOT_SHOWN
+        return WITHIN_FLOOR
     if corrected_p < ALPHA:
         return DIFFERS
     if ratio.paired and ratio.p <= ratio.smallest_p():
