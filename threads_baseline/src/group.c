@@ -14,8 +14,10 @@
 #include "base.h"
 #include "futex_wait.h"
 #include "stack.h"
+#include "tb/tb_futex.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <sched.h>
 #include <stdlib.h>
 
@@ -38,6 +40,14 @@ _Static_assert(sizeof(struct tb_chunk) <= 1032, "larger than malloc's per-thread
 void tb_group_init(struct tb_group *group)
 {
     *group = (struct tb_group){0};
+}
+
+void tb_futex_group_init(struct tb_group *group)
+{
+    size_t least = (size_t)PTHREAD_STACK_MIN;
+
+    *group = (struct tb_group){
+        .stack_size = TB_FUTEX_STACK_SIZE > least ? TB_FUTEX_STACK_SIZE : least, .spin = true};
 }
 
 static void *member_main(void *arg)

@@ -1,0 +1,186 @@
+/* Channel on futexes: a ring and two queues of waiters, under a short lock.
+ *
+ * Invariants, under the lock:
+ *   - a receiver is queued only while the ring is empty and no sender is
+ *     queued; a sender only while the ring is full (a rendezvous has a ring
+ *     of no slots, always both empty and full).
+ *   - so whoever comes to send looks at the receivers first, then at the
+ *     ring; whoever comes to receive at the ring first, then at the senders.
+ *     Elements and waiters are served in order of arrival. The shape is that
+ *     of Go's runtime/chan.go.
+ *   - closed: both queues are empty and stay so.
+ *
+ * A waiter is a node on its thread's stack. Under the lock it is put on one
+ * queue, and whoever takes it off, under the lock, owns it: copies the
+ * element, completes it once, and that after the unlock, so that neither the
+ * copy nor the system call of a wake-up lengthens the critical section.
+ *
+ * Why no wake-up is lost: under the lock a thread either finds what it needs
+ * or is queued, so the thread that later supplies it, under the same lock,
+ * finds it queued; futex_lock.h and futex_wait.h have the two remaining
+ * steps. No thread is woken but to go on.
+ */
+#include "base.h"
+#include "futex_lock.h"
+#include "tb/tb_futex.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CACHE_LINE 64
+
+struct queue {
+    struct tbi_waiter *first, *last;
+};
+
+struct tb_futex_chan {
+    struct tbi_lock lock;
+    bool closed; /* lock, as all below */
+    size_t head, count;
+    struct queue receivers, senders;
+    /* Constant, and on a line of their own: nobody's write takes them away. */
+    _Alignas(CACHE_LINE) size_t elem_size;
+    size_t slots;
+    _Alignas(CACHE_LINE) unsigned char ring[];
+};
+
+struct tb_futex_chan *tb_futex_chan_create(size_t elem_size, size_t capacity)
+{
+    struct tb_futex_chan *chan;
+
+    if (elem_size == 0 || capacity > (SIZE_MAX - sizeof *chan - CACHE_LINE) / elem_size)
+        return NULL;
+    size_t size = sizeof *chan + capacity * elem_size;
+    chan = aligned_alloc(CACHE_LINE, (size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
+    if (chan == NULL)
+        return NULL;
+    memset(chan, 0, sizeof *chan);
+    chan->elem_size = elem_size;
+    chan->slots = capacity;
+    return chan;
+}
+
+void tb_futex_chan_destroy(struct tb_futex_chan *chan)
+{
+    free(chan);
+}
+
+static void enqueue(struct queue *queue, struct tbi_waiter *waiter)
+{
+    if (queue->first == NULL)
+        queue->first = waiter;
+    else
+        queue->last->next = waiter;
+    queue->last = waiter;
+}
+
+static struct tbi_waiter *dequeue(struct queue *queue)
+{
+    struct tbi_waiter *waiter = queue->first;
+
+    if (waiter != NULL)
+        queue->first = waiter->next;
+    return waiter;
+}
+
+static void ring_put(struct tb_futex_chan *chan, const void *elem)
+{
+    size_t at = chan->head + chan->count;
+
+    if (at >= chan->slots)
+        at -= chan->slots;
+    memcpy(&chan->ring[at * chan->elem_size], elem, chan->elem_size);
+    chan->count++;
+}
+
+static void ring_get(struct tb_futex_chan *chan, void *elem)
+{
+    memcpy(elem, &chan->ring[chan->head * chan->elem_size], chan->elem_size);
+    if (++chan->head == chan->slots)
+        chan->head = 0;
+    chan->count--;
+}
+
+/* Queue the calling thread, unlock, and wait to be completed. */
+static int wait_in(struct tb_futex_chan *chan, struct queue *queue, void *elem)
+{
+    struct tbi_waiter self = {.elem = elem};
+
+    enqueue(queue, &self);
+    tbi_unlock(&chan->lock);
+    return tbi_waiter_wait(&self);
+}
+
+int tb_futex_chan_send(struct tb_futex_chan *chan, const void *elem)
+{
+    tbi_lock(&chan->lock);
+    if (chan->closed) {
+        tbi_unlock(&chan->lock);
+        return -EPIPE;
+    }
+    struct tbi_waiter *receiver = dequeue(&chan->receivers);
+    if (receiver == NULL && chan->count == chan->slots)
+        return wait_in(chan, &chan->senders, (void *)(uintptr_t)elem);
+    if (receiver == NULL)
+        ring_put(chan, elem);
+    tbi_unlock(&chan->lock);
+    if (receiver != NULL) {
+        memcpy(receiver->elem, elem, chan->elem_size);
+        tbi_waiter_complete(receiver, 0);
+    }
+    return 0;
+}
+
+/* The ring is not empty. Takes its oldest element and moves up that of the
+ * first sender in the queue. Unlocks. */
+static int recv_from_ring(struct tb_futex_chan *chan, void *elem)
+{
+    ring_get(chan, elem);
+    struct tbi_waiter *sender = dequeue(&chan->senders);
+    if (sender != NULL)
+        ring_put(chan, sender->elem);
+    tbi_unlock(&chan->lock);
+    if (sender != NULL)
+        tbi_waiter_complete(sender, 0);
+    return 0;
+}
+
+int tb_futex_chan_recv(struct tb_futex_chan *chan, void *elem)
+{
+    tbi_lock(&chan->lock);
+    if (chan->count > 0)
+        return recv_from_ring(chan, elem);
+    struct tbi_waiter *sender = dequeue(&chan->senders);
+    if (sender == NULL && !chan->closed)
+        return wait_in(chan, &chan->receivers, elem);
+    tbi_unlock(&chan->lock);
+    if (sender == NULL)
+        return -EPIPE;
+    memcpy(elem, sender->elem, chan->elem_size);
+    tbi_waiter_complete(sender, 0);
+    return 0;
+}
+
+static void refuse_all(struct tbi_waiter *waiter)
+{
+    while (waiter != NULL) {
+        struct tbi_waiter *next = waiter->next; /* the node is gone once completed */
+
+        tbi_waiter_complete(waiter, -EPIPE);
+        waiter = next;
+    }
+}
+
+void tb_futex_chan_close(struct tb_futex_chan *chan)
+{
+    tbi_lock(&chan->lock);
+    chan->closed = true;
+    struct tbi_waiter *receivers = chan->receivers.first;
+    struct tbi_waiter *senders = chan->senders.first;
+    chan->receivers.first = NULL;
+    chan->senders.first = NULL;
+    tbi_unlock(&chan->lock);
+    refuse_all(receivers);
+    refuse_all(senders);
+}
