@@ -1,0 +1,38 @@
+/* x86-64 (System V ABI). A saved frame, from the stack pointer up:
+ *   r15 r14 r13 r12 rbx rbp, return address
+ * mxcsr and the x87 control word are callee-saved by the ABI but not saved
+ * here: changing them is rare, saving them costs as much as the rest (gt.h
+ * tells users). */
+#ifndef GTI_CONTEXT_X86_64_H
+#define GTI_CONTEXT_X86_64_H
+
+#define GTI_CONTEXT_FRAME_WORDS 7
+
+_Static_assert(offsetof(struct gti_context, sp) == 0, "context_x86_64.S has 0");
+_Static_assert(offsetof(struct gti_context, result) == 8, "context_x86_64.S has 8");
+
+GTI_INLINE void *gti_context_init(void *top)
+{
+    uint64_t *sp = (uint64_t *)top;
+    *--sp = 0; /* end of the chain for unwinders; keeps rsp aligned in the entry */
+    *--sp = 0;
+    *--sp = (uint64_t)(uintptr_t)&gti_context_entry;
+    for (int i = 0; i < GTI_CONTEXT_FRAME_WORDS - 1; i++)
+        *--sp = 0;
+    return sp;
+}
+
+/* Volatile, so that no compiler keeps the value, or the address of the
+ * thread-local, across a switch: the task may resume on another OS thread. */
+GTI_INLINE struct gti_worker *gti_self_load(void)
+{
+    struct gti_worker *w;
+    __asm__ volatile("movq gti_worker_tls@gottpoff(%%rip), %0\n\t"
+                     "movq %%fs:(%0), %0"
+                     : "=r"(w)
+                     :
+                     : "memory");
+    return w;
+}
+
+#endif

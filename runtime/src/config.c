@@ -1,0 +1,69 @@
+/* See config.h. */
+#include "config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "os_linux.h"
+
+#define DEFAULT_STACK ((size_t)64 << 10)
+#define DEFAULT_SPIN  50000
+
+/* A whole number from min to max out of the environment; false if set to
+ * something else. *value is left alone when the variable is not set. */
+static bool from_environment(const char *name, unsigned long long min, unsigned long long max,
+                             unsigned long long *value, char *why, size_t size)
+{
+    const char *text = getenv(name);
+    if (!text)
+        return true;
+    char *end;
+    errno = 0;
+    unsigned long long n = strtoull(text, &end, 10);
+    if (text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0 && n >= min && n <= max) {
+        *value = n;
+        return true;
+    }
+    snprintf(why, size, "%s=%.40s: not a whole number from %llu to %llu", name, text, min, max);
+    return false;
+}
+
+static bool resolve_workers(gt_config *c, char *why, size_t size)
+{
+    if (c->workers < 0 || c->workers > GT_MAX_WORKERS) {
+        snprintf(why, size, "gt_config.workers=%d: not from 0 to %d", c->workers, GT_MAX_WORKERS);
+        return false;
+    }
+    unsigned long long n = (unsigned long long)c->workers;
+    if (!from_environment("GT_WORKERS", 1, GT_MAX_WORKERS, &n, why, size))
+        return false;
+    c->workers = n ? (int)n : gti_os_cpu_count();
+    if (c->workers > GT_MAX_WORKERS)
+        c->workers = GT_MAX_WORKERS;
+    return true;
+}
+
+static bool resolve_stack(gt_config *c, char *why, size_t size)
+{
+    if (c->stack_size && (c->stack_size < GT_MIN_STACK || c->stack_size > GT_MAX_STACK)) {
+        snprintf(why, size, "gt_config.stack_size=%zu: not from %zu to %zu", c->stack_size,
+                 GT_MIN_STACK, GT_MAX_STACK);
+        return false;
+    }
+    unsigned long long n = c->stack_size ? c->stack_size : DEFAULT_STACK;
+    if (!from_environment("GT_STACK_SIZE", GT_MIN_STACK, GT_MAX_STACK, &n, why, size))
+        return false;
+    c->stack_size = (size_t)n;
+    return true;
+}
+
+int gti_config_resolve(const gt_config *config, gt_config *ret, char *why, size_t size)
+{
+    *ret = config ? *config : (gt_config){0};
+    if (!resolve_workers(ret, why, size) || !resolve_stack(ret, why, size))
+        return -EINVAL;
+    if (ret->spin_ns == 0)
+        ret->spin_ns = ret->workers > 1 ? DEFAULT_SPIN : -1;
+    return 0;
+}

@@ -1,0 +1,41 @@
+/* Everything the runtime asks of the kernel. os_linux.c is the only file of
+ * the runtime with raw system calls; another system would supply these. */
+#ifndef GTI_OS_LINUX_H
+#define GTI_OS_LINUX_H
+
+#include "base.h"
+
+/* CLOCK_MONOTONIC, ns. */
+int64_t gti_os_now(void);
+
+/* Sleep while *word == value, until woken or `deadline` (absolute ns,
+ * INT64_MAX: none). May return early; callers loop. */
+void gti_os_futex_wait(uint32_t *word, uint32_t value, int64_t deadline);
+void gti_os_futex_wake(uint32_t *word, int count);
+
+/* Let another OS thread run. */
+void gti_os_thread_yield(void);
+
+/* CPUs this process may use: affinity mask, and the cgroup's quota rounded
+ * up (v1 and v2). At least 1. */
+int gti_os_cpu_count(void);
+
+/* Reserve `bytes` of zeroed, private, uncommitted address space aligned to
+ * `align` (a power of two, at least a page); NULL when refused. Never backed
+ * by huge pages: one touched word would commit 2 MiB. */
+void *gti_os_reserve(size_t bytes, size_t align);
+void gti_os_release(void *base, size_t bytes);
+/* Drop the pages; they read as zero afterwards. Guards stay. */
+void gti_os_drop(void *base, size_t bytes);
+size_t gti_os_page_size(void);
+
+/* Does MADV_GUARD_INSTALL work here? Tried out once, on a page of its own. */
+bool gti_os_has_guard_advice(void);
+/* Make one page at each of base, base + stride, ... fault on touch, without
+ * splitting the mapping. 0 or -errno. */
+int gti_os_guard_advise(char *base, size_t stride, unsigned count);
+/* The same by mprotect: each guard splits the mapping, and the number of
+ * mappings is limited (vm.max_map_count). */
+int gti_os_guard_protect(char *base, size_t stride, unsigned count);
+
+#endif

@@ -1,0 +1,55 @@
+/* Parking: the one way to block.
+ *
+ * A primitive that must wait
+ *   1. takes its lock and finds that it must wait,
+ *   2. puts gti_park_self(w) on its wait queue (still under the lock),
+ *   3. calls gti_park(w, hook, arg) as the last thing it does.
+ * The hook runs after the task's context is saved, on the worker's next
+ * context, and publishes the task: it unlocks. From then on another worker
+ * may take the task off the queue and call gti_ready() on it, with the value
+ * that gti_park() is to return.
+ *
+ * Invariant: between 2 and the hook nobody else can reach the task, so it is
+ * never resumed before it is saved, and a wake-up cannot come before the task
+ * is on the queue: it is never lost.
+ *
+ * The caller of gti_park() must not use `w`, or anything derived from a
+ * thread-local, after it: the task may have moved to another OS thread.
+ *
+ * An OS thread that is not a worker parks too: the hook runs at once, then
+ * the thread waits on a futex in a descriptor of its own.
+ */
+#ifndef GTI_PARK_H
+#define GTI_PARK_H
+
+#include "group.h"
+
+/* The caller's descriptor, to be queued. */
+struct gti_task *gti_park_self_outside(void);
+GTI_INLINE struct gti_task *gti_park_self(struct gti_worker *w)
+{
+    return gti_likely(w != NULL) ? w->current : gti_park_self_outside();
+}
+
+/* `w` is gti_worker_self(), and may be NULL. Returns what gti_ready() gave. */
+int64_t gti_park(struct gti_worker *w, gti_hook *hook, void *arg);
+
+/* Hook: release a spin lock. */
+void gti_park_unlock(struct gti_worker *w, void *lock);
+
+/* Make a waiting task ready; its gti_park() returns `result`. The caller has
+ * taken it off its queue, and must not touch it afterwards. w is the calling
+ * worker or NULL. */
+void gti_ready_outside(struct gti_task *t);
+GTI_INLINE void gti_ready(struct gti_worker *w, struct gti_task *t, int64_t result)
+{
+    t->context.result = result;
+    if (gti_unlikely(t->flags & GTI_TASK_OUTSIDE)) {
+        gti_ready_outside(t);
+        return;
+    }
+    gti_task_transition(t, GTI_WAITING, GTI_READY);
+    gti_worker_submit(w, t);
+}
+
+#endif

@@ -1,0 +1,82 @@
+/* See spawn.h. */
+#include "spawn.h"
+
+#include <errno.h>
+
+static int check_attr(const gt_attr *attr, uint8_t *ret_class, uint16_t *ret_bound)
+{
+    if (attr->flags & ~GT_BOUND)
+        return -EINVAL;
+    if (attr->stack_size) {
+        if (attr->stack_size < GT_MIN_STACK || attr->stack_size > GT_MAX_STACK)
+            return -EINVAL;
+        *ret_class = (uint8_t)gti_stack_class(attr->stack_size);
+    }
+    if (attr->flags & GT_BOUND) {
+        if (attr->worker < 0 || attr->worker >= gti_rt.workers)
+            return -EINVAL;
+        /* With one worker every task is bound to it. */
+        if (gti_rt.workers > 1)
+            *ret_bound = (uint16_t)(attr->worker + 1);
+    }
+    return 0;
+}
+
+GTI_INLINE void task_init(struct gti_task *t, gt_fn *fn, void *arg, struct gt_group *group,
+                          const char *name, uint8_t class, uint16_t bound)
+{
+    GTI_STORE(t->state, (uint32_t)GTI_FRESH, relaxed);
+    t->bound = bound;
+    t->class = class;
+    t->flags = 0;
+    t->fn = fn;
+    t->arg = arg;
+    t->group = group;
+    t->name = name;
+}
+
+static GTI_NOINLINE int spawn_outside(struct gt_group *group, gt_fn *fn, void *arg,
+                                      const char *name, uint8_t class, uint16_t bound)
+{
+    struct gti_task *t = gti_task_get_shared();
+    if (!t)
+        return -ENOMEM;
+    task_init(t, fn, arg, group, name, class, bound);
+    if (group)
+        GTI_ADD(group->state_, GTI_GROUP_ONE, relaxed);
+    GTI_ADD(gti_rt.spawned_outside, 1, relaxed);
+    gti_worker_submit(NULL, t);
+    return 0;
+}
+
+int gti_spawn(struct gt_group *group, gt_fn *fn, void *arg, const gt_attr *attr)
+{
+    struct gti_worker *w = gti_worker_self();
+    uint8_t class = gti_rt.stack_class;
+    uint16_t bound = 0;
+    const char *name = NULL;
+    if (gti_unlikely(!fn || !GTI_LOAD(gti_rt.running, relaxed)))
+        return -EINVAL;
+    if (attr) {
+        int err = check_attr(attr, &class, &bound);
+        if (err)
+            return err;
+        name = attr->name;
+    }
+    if (gti_unlikely(!w))
+        return spawn_outside(group, fn, arg, name, class, bound);
+    struct gti_task *t = gti_task_get(&w->tasks);
+    if (gti_unlikely(!t))
+        return -ENOMEM;
+    task_init(t, fn, arg, group, name, class, bound);
+    if (group)
+        gti_group_join(w, group);
+    w->spawned++;
+    gti_worker_submit(w, t);
+    return 0;
+}
+
+int gt_spawn(gt_fn *fn, void *arg, const gt_attr *attr)
+{
+    return gti_spawn(NULL, fn, arg, attr);
+}

@@ -1,0 +1,124 @@
+/* Descriptors of tasks: slabs, the shared free list, labels. See task.h. */
+#include "task.h"
+
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "inject.h"
+#include "spinlock.h"
+
+#define SLAB_FIRST 64
+#define SLAB_LAST  16384 /* 2 MiB */
+
+struct slab {
+    struct slab *next;
+    struct gti_task *task;
+};
+
+static struct {
+    GTI_ATOMIC(uint32_t) lock; /* protects the rest */
+    struct gti_task *free;
+    struct slab *slabs;
+    unsigned slab_tasks; /* in the next slab */
+    struct gti_task *fresh, *fresh_end; /* of the newest slab, never used yet */
+} tasks;
+
+/* Called with the lock held. Every task may have to wait in the shared queue,
+ * so that queue's batches are allocated along with the tasks: pushing cannot
+ * fail later. */
+static bool slab_new(void)
+{
+    unsigned n = tasks.slab_tasks ? tasks.slab_tasks : SLAB_FIRST;
+    struct slab *slab = malloc(sizeof *slab);
+    struct gti_task *t = aligned_alloc(GTI_CACHE_LINE, n * sizeof *t);
+    if (!slab || !t || !gti_inject_reserve(n)) {
+        free(slab);
+        free(t);
+        return false;
+    }
+    slab->task = t;
+    slab->next = tasks.slabs;
+    tasks.slabs = slab;
+    tasks.fresh = t;
+    tasks.fresh_end = t + n;
+    tasks.slab_tasks = n < SLAB_LAST ? 2 * n : n;
+    return true;
+}
+
+static struct gti_task *take_locked(void)
+{
+    struct gti_task *t = tasks.free;
+    if (t) {
+        tasks.free = t->next;
+        return t;
+    }
+    if (tasks.fresh == tasks.fresh_end && !slab_new())
+        return NULL;
+    t = tasks.fresh++;
+    *t = (struct gti_task){0};
+    return t;
+}
+
+bool gti_task_refill(struct gti_task_cache *cache)
+{
+    struct gti_task **tail = &cache->free;
+    gti_spin_lock(tasks.lock);
+    for (unsigned i = 0; i < GTI_TASK_BATCH; i++) {
+        struct gti_task *t = take_locked();
+        if (!t)
+            break;
+        *tail = t;
+        tail = &t->next;
+        cache->count++;
+    }
+    *tail = NULL;
+    gti_spin_unlock(tasks.lock);
+    return cache->free != NULL;
+}
+
+void gti_task_spill(struct gti_task_cache *cache)
+{
+    struct gti_task *first = cache->free, *last = first;
+    for (unsigned i = 1; i < GTI_TASK_BATCH; i++)
+        last = last->next;
+    cache->free = last->next;
+    cache->count -= GTI_TASK_BATCH;
+    gti_spin_lock(tasks.lock);
+    last->next = tasks.free;
+    tasks.free = first;
+    gti_spin_unlock(tasks.lock);
+}
+
+struct gti_task *gti_task_get_shared(void)
+{
+    gti_spin_lock(tasks.lock);
+    struct gti_task *t = take_locked();
+    gti_spin_unlock(tasks.lock);
+    return t;
+}
+
+void gti_tasks_destroy(void)
+{
+    while (tasks.slabs) {
+        struct slab *slab = tasks.slabs;
+        tasks.slabs = slab->next;
+        free(slab->task);
+        free(slab);
+    }
+    tasks.free = tasks.fresh = tasks.fresh_end = NULL;
+    tasks.slab_tasks = 0;
+}
+
+const char *gti_task_label(const struct gti_task *t)
+{
+    static __thread char label[128];
+    if (t->name)
+        return t->name;
+    Dl_info info;
+    if (dladdr((void *)(uintptr_t)t->fn, &info) && info.dli_sname)
+        snprintf(label, sizeof label, "%s", info.dli_sname);
+    else
+        snprintf(label, sizeof label, "entered at %p", (void *)(uintptr_t)t->fn);
+    return label;
+}

@@ -1,0 +1,108 @@
+/* A task: what the scheduler knows of one green thread.
+ *
+ * States, and who may touch the task in each:
+ *
+ *   FREE     on a free list; nobody.
+ *   FRESH    spawned, has no stack; on exactly one queue or in a run-next slot.
+ *   READY    waiting for a worker, its context is saved; on exactly one queue
+ *            or in a run-next slot.
+ *   RUNNING  `current` of exactly one worker, which alone touches it.
+ *   WAITING  on exactly one wait queue, timer wheel or group, or about to be:
+ *            the hook that publishes it runs after its context is saved. Who
+ *            takes it off may make it READY, and nobody else.
+ *
+ *   FREE -> FRESH -> RUNNING -> WAITING -> READY -> RUNNING -> FREE
+ *                       |                    ^
+ *                       +---- gt_yield() ----+
+ *
+ * A stack belongs to its task from the first run to the end, and passes
+ * straight to the next fresh task when the finished one's worker picks that
+ * (worker.c).
+ */
+#ifndef GTI_TASK_H
+#define GTI_TASK_H
+
+#include "arch/context.h"
+#include "atomics.h"
+#include "base.h"
+#include "gt/gt.h"
+#include "stack.h"
+
+enum gti_task_state { GTI_FREE, GTI_FRESH, GTI_READY, GTI_RUNNING, GTI_WAITING };
+
+enum gti_task_flags {
+    GTI_TASK_CANARY = 1,  /* its stack has only a canary: check at each switch */
+    GTI_TASK_OUTSIDE = 2, /* stands for an OS thread that is not a worker */
+    GTI_TASK_MARK = 4,    /* free for the primitive the task waits on */
+};
+
+struct gti_task {
+    struct gti_context context; /* must be first: the assembler knows it */
+    struct gti_task *next;      /* link of the one list the task is on */
+    struct gti_task *prev;      /* timer wheel only */
+    GTI_ATOMIC(uint32_t) state; /* enum gti_task_state; futex word of outside threads */
+    uint16_t bound;             /* worker index + 1, or 0 */
+    uint8_t class;              /* stack size class */
+    uint8_t flags;
+    struct gti_stack *stack;
+    gt_fn *fn;
+    void *arg;
+    /* second cache line */
+    struct gt_group *group;
+    void *slot;      /* hand-off: address of the element to copy from or to */
+    int64_t deadline; /* timer wheel: tick to fire at */
+    const char *name;
+} __attribute__((aligned(GTI_CACHE_LINE)));
+
+_Static_assert(offsetof(struct gti_task, context) == 0, "the assembler switches tasks");
+_Static_assert(sizeof(struct gti_task) == 2 * GTI_CACHE_LINE, "two cache lines");
+
+/* The only function that changes a task's state; asserts where it was. */
+GTI_INLINE void gti_task_transition(struct gti_task *t, enum gti_task_state from,
+                                    enum gti_task_state to)
+{
+    gti_assert(GTI_LOAD(t->state, relaxed) == (uint32_t)from);
+    (void)from;
+    GTI_STORE(t->state, (uint32_t)to, relaxed);
+}
+
+/* What reports call the task: its name, or the symbol or address of its entry
+ * function, in a static buffer of the calling OS thread. */
+const char *gti_task_label(const struct gti_task *t);
+
+/* ---- descriptors --------------------------------------------------------- */
+
+#define GTI_TASK_BATCH 64
+
+struct gti_task_cache {
+    struct gti_task *free;
+    unsigned count;
+};
+
+/* Refill an empty cache from the shared list or a new slab; false when memory
+ * is short. */
+bool gti_task_refill(struct gti_task_cache *cache);
+void gti_task_spill(struct gti_task_cache *cache);
+/* One descriptor for a thread without a cache; NULL when memory is short. */
+struct gti_task *gti_task_get_shared(void);
+void gti_tasks_destroy(void);
+
+GTI_INLINE struct gti_task *gti_task_get(struct gti_task_cache *cache)
+{
+    if (gti_unlikely(!cache->free) && !gti_task_refill(cache))
+        return NULL;
+    struct gti_task *t = cache->free;
+    cache->free = t->next;
+    cache->count--;
+    return t;
+}
+
+GTI_INLINE void gti_task_put(struct gti_task_cache *cache, struct gti_task *t)
+{
+    t->next = cache->free;
+    cache->free = t;
+    if (gti_unlikely(++cache->count >= 2 * GTI_TASK_BATCH))
+        gti_task_spill(cache);
+}
+
+#endif

@@ -1,0 +1,260 @@
+/* Picking tasks, switching to them, ending them. See worker.h. */
+#include "worker.h"
+
+#include "group.h"
+#include "os_linux.h"
+#include "sanitizer.h"
+
+struct gti_runtime gti_rt;
+__thread struct gti_worker *gti_worker_tls;
+
+/* ---- queues --------------------------------------------------------------- */
+
+static void push_bound(struct gti_worker *w, struct gti_task *t)
+{
+    t->next = NULL;
+    if (w->bound_tail)
+        w->bound_tail->next = t;
+    else
+        w->bound_head = t;
+    w->bound_tail = t;
+}
+
+static struct gti_task *pop_bound(struct gti_worker *w)
+{
+    struct gti_task *t = w->bound_head;
+    if (t && !(w->bound_head = t->next))
+        w->bound_tail = NULL;
+    return t;
+}
+
+static GTI_NOINLINE void push_full(struct gti_worker *w, struct gti_task *t)
+{
+    do {
+        w->overflows++;
+        gti_inject_overflow(&w->runq);
+    } while (!gti_runq_push(&w->runq, t));
+}
+
+void gti_worker_requeue(struct gti_worker *w, struct gti_task *t)
+{
+    if (gti_unlikely(t->bound)) {
+        push_bound(w, t);
+        return;
+    }
+    if (gti_unlikely(!gti_runq_push(&w->runq, t)))
+        push_full(w, t);
+    if (!w->alone)
+        gti_worker_wake_any(w);
+}
+
+static GTI_NOINLINE void submit_elsewhere(struct gti_worker *w, struct gti_task *t)
+{
+    if (!t->bound) {
+        gti_inject_push(t);
+        gti_worker_wake_any(w);
+        return;
+    }
+    struct gti_worker *target = &gti_rt.worker[t->bound - 1];
+    struct gti_task *head = GTI_LOAD(target->inbox, relaxed);
+    do {
+        t->next = head;
+        /* Ordering: release, edge INBOX -> gti_worker_drain_inbox(). */
+    } while (!GTI_CAS(target->inbox, head, t, release));
+    gti_worker_wake_this(target);
+}
+
+void gti_worker_submit(struct gti_worker *w, struct gti_task *t)
+{
+    if (gti_unlikely(!w || (t->bound && t->bound != w->id + 1))) {
+        submit_elsewhere(w, t);
+        return;
+    }
+    struct gti_task *displaced = w->runnext;
+    w->runnext = t;
+    if (displaced)
+        gti_worker_requeue(w, displaced);
+}
+
+/* ---- picking -------------------------------------------------------------- */
+
+GTI_INLINE struct gti_task *pop_own(struct gti_worker *w)
+{
+    return w->alone ? gti_runq_pop_alone(&w->runq) : gti_runq_pop(&w->runq);
+}
+
+/* What comes from outside must not wait for the worker to run dry. */
+static GTI_NOINLINE void housekeeping(struct gti_worker *w)
+{
+    gti_worker_run_timers(w);
+    gti_worker_drain_inbox(w);
+    if (!gti_inject_is_empty()) {
+        struct gti_task *t = gti_inject_pop(&w->runq);
+        if (t)
+            gti_worker_requeue(w, t);
+    }
+}
+
+struct gti_task *gti_worker_pick_slow(struct gti_worker *w)
+{
+    struct gti_task *t = w->runnext;
+    if (gti_unlikely(t != NULL)) {
+        /* The budget is spent: to the end of the queue. */
+        w->runnext = NULL;
+        w->streak = 0;
+        gti_worker_requeue(w, t);
+    }
+    if (gti_unlikely(++w->tick % GTI_HOUSEKEEPING == 0 || t)) {
+        housekeeping(w);
+        if (gti_worker_stopping())
+            return NULL;
+    }
+    if (gti_unlikely(w->bound_head) && (w->tick & 1))
+        return pop_bound(w);
+    t = pop_own(w);
+    if (gti_likely(t != NULL)) {
+        w->streak = 0;
+        return t;
+    }
+    return pop_bound(w);
+}
+
+/* ---- switching ------------------------------------------------------------ */
+
+void gti_worker_bind(struct gti_worker *w, struct gti_task *t)
+{
+    struct gti_stack *s = gti_stack_get(&w->stacks, t->class);
+    if (gti_unlikely(!s))
+        gti_fatal("no memory for the stack of task %s (%zu bytes reserved); lower the number "
+                  "of tasks or gt_config.stack_size, or raise the address-space limit",
+                  gti_task_label(t), gti_stack_class_size(t->class));
+    gti_san_stack_forget(s->base, (size_t)(s->top - s->base));
+    t->stack = s;
+    if (gti_unlikely(s->canary))
+        t->flags |= GTI_TASK_CANARY;
+    t->context.sp = gti_context_init(s->top);
+}
+
+/* Everything but the jump: `to` becomes current. */
+GTI_INLINE void enter(struct gti_worker *w, struct gti_task *to)
+{
+    uint32_t state = GTI_LOAD(to->state, relaxed);
+    if (state == (uint32_t)GTI_FRESH)
+        gti_worker_bind(w, to);
+    gti_task_transition(to, (enum gti_task_state)state, GTI_RUNNING);
+    w->current = to;
+    w->switches++;
+}
+
+GTI_INLINE void check_leaving(struct gti_task *from)
+{
+    if (gti_unlikely(from->flags & GTI_TASK_CANARY))
+        gti_stack_check_canary(from->stack, gti_task_label(from));
+}
+
+#ifdef GTI_ASAN
+static void announce(struct gti_worker *w, struct gti_task *to, void **fake)
+{
+    if (to == &w->sched)
+        gti_san_leave(fake, w->os_stack, w->os_stack_size);
+    else
+        gti_san_leave(fake, to->stack->base, (size_t)(to->stack->top - to->stack->base));
+}
+#endif
+
+int64_t gti_worker_switch(struct gti_worker *w, struct gti_task *from, struct gti_task *to,
+                          gti_hook *hook, void *arg)
+{
+    check_leaving(from);
+    enter(w, to);
+#ifdef GTI_ASAN
+    void *fake;
+    announce(w, to, &fake);
+    int64_t result = gti_context_switch(&from->context, &to->context, hook, w, arg);
+    gti_san_enter(fake);
+    return result;
+#else
+    return gti_context_switch(&from->context, &to->context, hook, w, arg);
+#endif
+}
+
+/* ---- ending --------------------------------------------------------------- */
+
+/* Hook: nobody is on the stack any more. */
+static void release_stack(struct gti_worker *w, void *stack)
+{
+    gti_stack_put(&w->stacks, stack);
+}
+
+/* The task is over; `t` becomes free. */
+GTI_INLINE void retire(struct gti_worker *w, struct gti_task *t)
+{
+    check_leaving(t);
+    gti_task_transition(t, GTI_RUNNING, GTI_FREE);
+    w->finished++;
+    if (t->group)
+        gti_group_leave(w, t->group);
+    gti_task_put(&w->tasks, t);
+}
+
+/* Can `next` start on the stack that a finished task leaves? */
+GTI_INLINE bool fits(const struct gti_task *next, const struct gti_stack *stack)
+{
+    return GTI_LOAD(next->state, relaxed) == (uint32_t)GTI_FRESH && next->class == stack->class;
+}
+
+/* The first frame of every task stack. A stack is not given back between two
+ * tasks if the next is fresh: a storm of tasks that run to completion then
+ * uses one stack and no switch. */
+void gti_task_main(void)
+{
+    gti_san_enter(NULL);
+    for (;;) {
+        struct gti_worker *w = gti_worker_self();
+        struct gti_task *t = w->current;
+        struct gti_stack *stack = t->stack;
+        t->fn(t->arg);
+        w = gti_worker_self(); /* we may have migrated */
+        t = w->current;
+        retire(w, t);
+        struct gti_task *next = gti_worker_pick(w);
+        if (w->credit && (!next || next->group != w->credit_group)) {
+            gti_group_settle_slow(w);
+            /* That may have made the waiter ready. */
+            if (!next)
+                next = gti_worker_pick(w);
+        }
+        if (next && fits(next, stack)) {
+            next->stack = stack;
+            next->flags |= stack->canary ? GTI_TASK_CANARY : 0;
+            gti_task_transition(next, GTI_FRESH, GTI_RUNNING);
+            w->current = next;
+            w->switches++;
+            continue;
+        }
+        gti_group_settle(w);
+        next = next ? next : &w->sched;
+        enter(w, next);
+#ifdef GTI_ASAN
+        announce(w, next, NULL);
+#endif
+        gti_context_leave(&next->context, release_stack, w, stack);
+    }
+}
+
+static void nothing(struct gti_worker *w, void *arg)
+{
+    (void)w;
+    (void)arg;
+}
+
+void gti_worker_loop(struct gti_worker *w)
+{
+    struct gti_task *t;
+    w->sched.flags = 0;
+    GTI_STORE(w->sched.state, (uint32_t)GTI_RUNNING, relaxed);
+    while ((t = gti_worker_find(w)) != NULL) {
+        gti_task_transition(&w->sched, GTI_RUNNING, GTI_READY);
+        gti_worker_switch(w, &w->sched, t, nothing, NULL);
+    }
+}

@@ -1,0 +1,193 @@
+/* A worker without work: timers, inbox, shared queue, stealing, spinning,
+ * sleeping. The argument that no work is left alone is in idle.h. */
+#include "os_linux.h"
+#include "park.h"
+#include "worker.h"
+
+/* Spinning workers read lines that busy ones write: not too often. */
+#define PAUSES_PER_SWEEP 32
+
+/* ---- waking --------------------------------------------------------------- */
+
+static void count_wake(struct gti_worker *w)
+{
+    if (w)
+        w->wakes++;
+    else
+        GTI_ADD(gti_rt.wakes_outside, 1, relaxed);
+}
+
+static bool work_is_visible(void)
+{
+    if (!gti_inject_is_empty())
+        return true;
+    for (int i = 0; i < gti_rt.workers; i++)
+        if (!gti_runq_is_empty(&gti_rt.worker[i].runq))
+            return true;
+    return false;
+}
+
+/* Wake one sleeper, as the searcher that `searching` counts already. */
+static bool wake_a_sleeper(struct gti_worker *w)
+{
+    int first = w ? w->id + 1 : 0;
+    for (int i = 0; i < gti_rt.workers; i++) {
+        struct gti_worker *v = &gti_rt.worker[(first + i) % gti_rt.workers];
+        if (gti_idle_claim(&gti_rt.idle, &v->idle, GTI_WOKEN)) {
+            count_wake(w);
+            gti_os_futex_wake(&v->idle.word.v_, 1);
+            return true;
+        }
+    }
+    return false;
+}
+
+static GTI_NOINLINE void wake_slow(struct gti_worker *w)
+{
+    do {
+        if (!gti_idle_begin_wake(&gti_rt.idle) || wake_a_sleeper(w))
+            return;
+        /* All awake by now. We held `searching` for a moment, and others may
+         * have relied on it: look again. */
+        (void)gti_idle_found(&gti_rt.idle);
+    } while (gti_idle_published(&gti_rt.idle) && work_is_visible());
+}
+
+void gti_worker_wake_any(struct gti_worker *w)
+{
+    if (gti_unlikely(gti_idle_published(&gti_rt.idle)))
+        wake_slow(w);
+}
+
+void gti_worker_wake_this(struct gti_worker *target)
+{
+    /* Ordering: seq_cst, edge IDLE-DEKKER <-> gti_idle_prepare(). */
+    GTI_FENCE(seq_cst);
+    if (gti_idle_claim(&gti_rt.idle, &target->idle, GTI_WOKEN_DIRECTLY)) {
+        count_wake(gti_worker_self());
+        gti_os_futex_wake(&target->idle.word.v_, 1);
+    }
+}
+
+/* ---- sources of work ------------------------------------------------------ */
+
+void gti_worker_drain_inbox(struct gti_worker *w)
+{
+    if (!GTI_LOAD(w->inbox, relaxed))
+        return;
+    /* Ordering: acquire, edge INBOX <- submit_elsewhere(). */
+    struct gti_task *t = GTI_XCHG(w->inbox, NULL, acquire), *oldest = NULL;
+    while (t) {
+        struct gti_task *next = t->next;
+        t->next = oldest;
+        oldest = t;
+        t = next;
+    }
+    while (oldest) {
+        t = oldest;
+        oldest = t->next;
+        gti_worker_requeue(w, t);
+    }
+}
+
+void gti_worker_run_timers(struct gti_worker *w)
+{
+    if (w->timers.count == 0)
+        return;
+    struct gti_task *t = gti_timers_advance(&w->timers, gti_os_now());
+    while (t) {
+        struct gti_task *next = t->next;
+        t->context.result = 0;
+        gti_task_transition(t, GTI_WAITING, GTI_READY);
+        gti_worker_requeue(w, t);
+        t = next;
+    }
+}
+
+static struct gti_task *own_work(struct gti_worker *w)
+{
+    gti_worker_run_timers(w);
+    gti_worker_drain_inbox(w);
+    struct gti_task *t = gti_worker_pick(w);
+    if (!t && !gti_inject_is_empty())
+        t = gti_inject_pop(&w->runq);
+    return t;
+}
+
+static uint32_t next_random(struct gti_worker *w)
+{
+    w->random ^= w->random << 13;
+    w->random ^= w->random >> 17;
+    w->random ^= w->random << 5;
+    return w->random;
+}
+
+static struct gti_task *steal(struct gti_worker *w)
+{
+    uint32_t first = next_random(w), n = (uint32_t)gti_rt.workers;
+    for (uint32_t i = 0; i < n; i++) {
+        struct gti_worker *victim = &gti_rt.worker[(first + i) % n];
+        uint32_t count = 0;
+        if (victim == w || gti_runq_is_empty(&victim->runq))
+            continue;
+        struct gti_task *t = gti_runq_steal(&victim->runq, &w->runq, &count);
+        if (t) {
+            w->steals++;
+            w->stolen += count;
+            return t;
+        }
+    }
+    return NULL;
+}
+
+static struct gti_task *any_work(struct gti_worker *w)
+{
+    struct gti_task *t = own_work(w);
+    return t || w->alone ? t : steal(w);
+}
+
+/* ---- spinning and sleeping ------------------------------------------------ */
+
+/* Look for work for gti_rt.spin_ns. The worker is counted as searching. */
+static struct gti_task *spin(struct gti_worker *w)
+{
+    struct gti_task *t = any_work(w);
+    if (t || gti_rt.spin_ns <= 0)
+        return t;
+    int64_t until = gti_os_now() + gti_rt.spin_ns;
+    do {
+        for (int i = 0; i < PAUSES_PER_SWEEP && !GTI_LOAD(w->inbox, relaxed); i++)
+            gti_pause();
+        t = any_work(w);
+    } while (!t && !gti_worker_stopping() && gti_os_now() < until);
+    return t;
+}
+
+/* Returns as searching; with a task if the last look found one. */
+static struct gti_task *sleep_once(struct gti_worker *w)
+{
+    gti_idle_prepare(&gti_rt.idle, &w->idle);
+    struct gti_task *t = any_work(w);
+    if (!t && !gti_worker_stopping()) {
+        w->sleeps++;
+        gti_os_futex_wait(&w->idle.word.v_, GTI_SLEEPING, gti_timers_next(&w->timers));
+    }
+    gti_idle_awake(&gti_rt.idle, &w->idle);
+    return t;
+}
+
+struct gti_task *gti_worker_find(struct gti_worker *w)
+{
+    struct gti_task *t = gti_worker_stopping() ? NULL : own_work(w);
+    if (t)
+        return t;
+    gti_idle_search(&gti_rt.idle);
+    while (!t && !gti_worker_stopping()) {
+        t = spin(w);
+        if (!t)
+            t = sleep_once(w);
+    }
+    if (gti_idle_found(&gti_rt.idle) && t && !w->alone && work_is_visible())
+        gti_worker_wake_any(w);
+    return gti_worker_stopping() ? NULL : t;
+}
