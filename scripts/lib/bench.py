@@ -28,15 +28,16 @@ class Bench:
 
     def pick(self, wanted):
         """The backends to run, `wanted` or all; they must exist."""
+        for name in wanted or ():
+            if name not in profiles.BACKENDS:
+                raise UsageError("--backend %s is unknown; the backends are:" % name,
+                                 listing=profiles.BACKENDS)
         known = self.built()
         if not known:
             raise UnsupportedError(
                 "no bench executables in %s: build them (scripts/bench does), or name their"
                 " directory with --bench-dir" % self.directory)
         for name in wanted or ():
-            if name not in profiles.BACKENDS:
-                raise UsageError("--backend %s is unknown; the backends are:" % name,
-                                 listing=profiles.BACKENDS)
             if name not in known:
                 raise UsageError("--backend %s is not built in %s; built are:"
                                  % (name, self.directory), listing=known)

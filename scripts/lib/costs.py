@@ -40,15 +40,14 @@ def process_seconds(cell, backend):
     if case.startswith("stack/"):
         round_seconds *= 1 + axes.get("bytes", 0) / 65536
     setup = task_seconds if case == "switch/yield" else 0
+    if profiles.one_round(cell):
+        return round_seconds + setup + START_SECONDS
     return max(round_seconds, profiles.TARGET_MS / 1000) + round_seconds + setup + START_SECONDS
 
 
 def pilot_seconds(cell, backend):
     """Seconds of the pilot: it doubles its rounds up to the target."""
-    case, _ = cells.parse(cell)
-    if case in profiles.ONE_ROUND_CASES:
-        return 0.0
-    return 2 * process_seconds(cell, backend)
+    return 0.0 if profiles.one_round(cell) else 2 * process_seconds(cell, backend)
 
 
 def replicates(profile, cell, kind, seconds):

@@ -14,7 +14,10 @@ GROUPS = ("spawn", "switch", "channel", "stack", "memory")
 POOL_CASES = ("spawn/one", "spawn/storm")
 POOL_REASON = "not offered: a pooled task that blocks can deadlock the pool"
 
-# Cases whose cells run in exactly one round, so that they need no pilot.
+# Cases of two tasks, whose placement is an axis.
+PAIR_CASES = ("switch/handoff", "channel/ping_pong")
+
+# Cases whose cells run in exactly one round.
 ONE_ROUND_CASES = ("memory/parked", "memory/capacity")
 
 TARGET_MS = 60
@@ -25,6 +28,13 @@ CAPACITY_SECONDS = 20  # time budget of memory/capacity
 ALL = "all CPUs"       # P: every CPU this process may use
 PAIRS = "pairs"        # place: free, and each placement of two CPUs
 TWO_PAIRS = "two"      # place: same-pu and the nearest pair of two CPUs
+
+
+def one_round(cell):
+    """Whether a cell's process always measures exactly one round: what a
+    cold cell measures exists once per process."""
+    case, axes = cells.parse(cell)
+    return case in ONE_ROUND_CASES or axes.get("temp") == "cold"
 
 
 class Profile:

@@ -166,7 +166,7 @@ def measure(exe, cell, backend, rounds, options, interrupts):
     result = launch(argv, options.timeout, interrupts)
     sample = _interpret(result, cell, backend, oom_kills() > before, options.timeout)
     sample.update(utc=utc, wall_ms=round(result.wall_ms, 3), exit=result.exit)
-    if sample["rounds"] is None:
+    if sample.get("rounds") is None:
         sample["rounds"] = rounds
     return sample
 

@@ -1,7 +1,8 @@
 """Reader and writer of a stored run: samples.jsonl, machine.json, plan.json.
 
-load_run(path) is what every reader of results goes through. Whatever is
-wrong ends in one DataError that names file and line; nothing is repaired.
+load_run(path) is what every reader of results goes through. strictjson parses,
+schema.py judges against results/schema. Whatever is wrong ends in one
+DataError that names file and line; nothing is repaired.
 One thing is forgiven: the last line of a run that never finished may be cut,
 because the process may have been killed while it wrote; it is skipped, and
 Run.notes says so. In a run marked finished a cut line is damage.
@@ -11,10 +12,9 @@ The writer appends one line per sample and fsyncs it before it returns.
 
 import json
 import os
-import re
 import stat
 
-from . import strictjson
+from . import schema, strictjson
 from .errors import CannotWriteError, DataError
 
 SCHEMA = "greenbench.sample/1"
@@ -23,10 +23,9 @@ MAX_LINE = 64 * 1024
 MAX_SAMPLES = 200_000
 MAX_DOCUMENT = 1024 * 1024
 
-STATUSES = ("ok", "limit", "skipped", "invalid", "failed", "crashed", "timeout")
-CELL = re.compile(r"[a-z][a-z0-9_]{0,31}/[a-z][a-z0-9_]{0,31}(/[A-Za-z][A-Za-z0-9_]{0,15}:[a-z0-9-]{1,31}){0,12}\Z")
-BACKEND = re.compile(r"[a-z][a-z0-9-]{0,31}\Z")
-UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z\Z")
+# What a bench executable prints, null where it measured nothing.
+PRINTED = ("schema", "cell", "backend", "status", "reason", "rounds", "unit", "operations", "gbench",
+           "ns_per_op", "cpu_ns_per_op", "ledger", "usage", "memory", "limit", "env")
 
 
 class Run:
@@ -74,15 +73,10 @@ def load_document(file):
 
 
 def check_machine(file, machine):
-    """The parts of machine.json that readers rely on."""
-    if machine.get("schema") != MACHINE_SCHEMA:
-        raise DataError(file, 1, "schema is %s, not %s"
-                        % (ascii(machine.get("schema"))[:60], MACHINE_SCHEMA))
-    if not isinstance(machine.get("machine"), str):
-        raise DataError(file, 1, "machine is missing or not a string")
-    for key in ("hw", "env", "toolchain", "hashes"):
-        if not isinstance(machine.get(key), dict):
-            raise DataError(file, 1, "%s is missing or not an object" % key)
+    """DataError unless `machine` is what results/schema says it is."""
+    errors = schema.check(machine, "machine")
+    if errors:
+        raise DataError(file, 1, errors[0])
 
 
 def read_samples(file, notes, forgive_cut=True):
@@ -139,120 +133,12 @@ def _read(file, limit):
     return data
 
 
-# --- what a sample must look like -------------------------------------------
-
-
-def _count(v):
-    return isinstance(v, int) and not isinstance(v, bool) and v >= 0
-
-
-def _integer(v):
-    return isinstance(v, int) and not isinstance(v, bool)
-
-
-def _amount(v):
-    return isinstance(v, (int, float)) and not isinstance(v, bool) and v >= 0
-
-
-def _text(v):
-    return isinstance(v, str)
-
-
-def _object(v):
-    return isinstance(v, dict)
-
-
-def _null_or(test):
-    return lambda v: v is None or test(v)
-
-
-# What a bench executable prints ...
-PRINTED = {
-    "cell": (lambda v: _text(v) and CELL.match(v), "not a cell name"),
-    "backend": (lambda v: _text(v) and BACKEND.match(v), "not a backend name"),
-    "status": (lambda v: v in STATUSES, "not one of " + ", ".join(STATUSES)),
-    "reason": (_null_or(_text), "neither text nor null"),
-    "rounds": (_null_or(_count), "not a count"),
-    "unit": (_null_or(_count), "not a count"),
-    "operations": (_null_or(_count), "not a count"),
-    "gbench": (_null_or(_object), "neither an object nor null"),
-    "ns_per_op": (_null_or(_amount), "not a time"),
-    "cpu_ns_per_op": (_null_or(_amount), "not a time"),
-    "ledger": (_null_or(_object), "neither an object nor null"),
-    "usage": (_null_or(_object), "neither an object nor null"),
-    "memory": (_null_or(_object), "neither an object nor null"),
-    "limit": (_null_or(_object), "neither an object nor null"),
-    "env": (_null_or(_object), "neither an object nor null"),
-}
-# ... and what the runner adds.
-ADDED = {
-    "replicate": (_count, "not a count"),
-    "round": (_count, "not a count"),
-    "order": (_count, "not a count"),
-    "utc": (lambda v: _text(v) and UTC.match(v), "not a UTC time"),
-    "wall_ms": (_amount, "not a time"),
-    "exit": (_integer, "not an integer"),
-}
-LEDGER = ("created", "done", "sent", "delivered", "retries", "empty_yields")
-USAGE = ("voluntary_switches", "involuntary_switches", "minor_faults", "major_faults", "max_rss_kib")
-MEMORY = ("n", "user_bytes", "page_table_bytes", "kernel_stack_bytes", "slab_bytes",
-          "anon_huge_bytes", "noise_bytes")
-
-
 def check(sample, printed_only=False):
     """ValueError unless `sample` is a sample. printed_only: as it comes from
     a bench executable, before the runner has added its fields."""
-    if not isinstance(sample, dict):
-        raise ValueError("not an object")
-    if sample.get("schema") != SCHEMA:
-        raise ValueError("schema is %s, not %s" % (ascii(sample.get("schema"))[:60], SCHEMA))
-    _fields(sample, PRINTED, "")
-    if not printed_only:
-        _fields(sample, ADDED, "")
-    status = sample["status"]
-    if (status == "ok") != (sample["reason"] is None):
-        raise ValueError("status %s %s a reason" % (status, "without" if status != "ok" else "with"))
-    if status in ("ok", "invalid") and (sample["gbench"] is None or sample["ns_per_op"] is None):
-        raise ValueError("status %s without a time" % status)
-    _check_parts(sample)
-
-
-def _fields(value, table, prefix):
-    for key, (test, complaint) in table.items():
-        if key not in value:
-            raise ValueError("%s%s is missing" % (prefix, key))
-        if not test(value[key]):
-            raise ValueError("%s%s is %s: %s" % (prefix, key, complaint, ascii(value[key])[:60]))
-
-
-def _check_parts(sample):
-    if sample["gbench"] is not None:
-        _check_gbench(sample)
-    if sample["ledger"] is not None:
-        _fields(sample["ledger"], {k: (_count, "not a count") for k in LEDGER}, "ledger.")
-        _fields(sample["ledger"], {k: (_text, "not text") for k in ("checksum", "expected")}, "ledger.")
-    if sample["usage"] is not None:
-        _fields(sample["usage"], {k: (_count, "not a count") for k in USAGE}, "usage.")
-    if sample["memory"] is not None:
-        # Deltas of the whole machine may be below zero within the noise.
-        _fields(sample["memory"], {k: (_null_or(_integer), "not an integer") for k in MEMORY}, "memory.")
-        _fields(sample["memory"], {"source": (_text, "not text")}, "memory.")
-    if sample["limit"] is not None:
-        _fields(sample["limit"], {"reached": (_count, "not a count"),
-                                  "errno": (_null_or(_text), "not text"),
-                                  "name": (_null_or(_text), "not text"),
-                                  "value": (_null_or(_integer), "not an integer")}, "limit.")
-
-
-def _check_gbench(sample):
-    entry = sample["gbench"]
-    _fields(entry, {"name": (lambda v: v == sample["cell"], "not the cell's name"),
-                    "time_unit": (lambda v: v == "ns", "not ns"),
-                    "real_time": (_amount, "not a time"),
-                    "cpu_time": (_amount, "not a time")}, "gbench.")
-    stated = sample["ns_per_op"]
-    if stated is not None and abs(stated - entry["real_time"]) > 0.01 * entry["real_time"] + 0.01:
-        raise ValueError("ns_per_op is %.6g and gbench.real_time %.6g" % (stated, entry["real_time"]))
+    errors = schema.check(sample, "bench" if printed_only else "sample")
+    if errors:
+        raise ValueError(errors[0])
 
 
 # --- writing -----------------------------------------------------------------

@@ -1,0 +1,52 @@
+"""The one figure of a cell that the live table shows, as short text."""
+
+import statistics
+
+from . import cells
+
+
+def time_text(ns):
+    """Nanoseconds to three digits: 51.2 ns, 9.13 us, 1.2 ms."""
+    for unit, size in (("ns", 1), ("us", 1e3), ("ms", 1e6)):
+        if ns < 999.5 * size:
+            return "%.3g %s" % (ns / size, unit)
+    return "%.3g s" % (ns / 1e9)
+
+
+def bytes_text(count):
+    for unit, size in (("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20)):
+        if count < 1000 * size:
+            return "%.3g %s" % (count / size, unit)
+    return "%.3g GiB" % (count / (1 << 30))
+
+
+def of_samples(samples):
+    """The samples of one cell on one backend as a few characters."""
+    usable = [s for s in samples if s["status"] in ("ok", "limit", "invalid")]
+    if not usable:
+        return samples[-1]["status"] if samples else ""
+    last = usable[-1]
+    if cells.group(last["cell"]) == "memory":
+        return _memory(usable)
+    times = [s["ns_per_op"] for s in usable if s["ns_per_op"] is not None]
+    if last["status"] == "limit" or not times:
+        return _limit(last)
+    text = time_text(statistics.median(times))
+    return text + " (invalid)" if last["status"] == "invalid" else text
+
+
+def _memory(usable):
+    if usable[-1]["status"] == "limit":
+        return _limit(usable[-1])
+    totals = [_bytes_per_task(s["memory"]) for s in usable if s["memory"] and s["memory"]["n"]]
+    return bytes_text(statistics.median(totals)) + "/task" if totals else usable[-1]["status"]
+
+
+def _bytes_per_task(memory):
+    parts = ("user_bytes", "page_table_bytes", "kernel_stack_bytes", "slab_bytes")
+    return sum(max(0, memory[p] or 0) for p in parts) / memory["n"]
+
+
+def _limit(sample):
+    limit = sample["limit"] or {}
+    return "n=%s (%s)" % (limit.get("reached", "?"), limit.get("name") or limit.get("errno") or "limit")

@@ -1,0 +1,186 @@
+"""`greenbench run`: open a run, run the session, close it, draw the report.
+
+The Meson flow (meson_flow.py) uses the same pieces, spread over several
+processes.
+"""
+
+import os
+import random
+import shutil
+
+from . import bench as bench_module
+from . import errors, machine, planning, profiles, progress, runner, samples, session, store
+
+PLAN_SCHEMA = "greenbench.plan/1"
+WATCHDOG_SECONDS = 120
+
+
+class Settings:
+    """What a run is asked to do; the attributes carry the option names."""
+
+    def __init__(self, root, **options):
+        self.root = root
+        self.profile = "default"
+        self.filter, self.backend, self.place = [], [], None
+        self.machine = self.output = self.bench_dir = self.seed = self.mem = None
+        self.spin_ns, self.watchdog = profiles.SPIN_NS, WATCHDOG_SECONDS
+        self.allow_debug = self.no_report = False
+        self.command = []
+        for key, value in options.items():
+            if not hasattr(self, key):
+                raise ValueError(key)
+            setattr(self, key, value)
+        self.output = self.output or os.path.join(root, "results", "local")
+        self.bench_dir = self.bench_dir or bench_module.default_dir(root)
+        if self.seed is None:
+            self.seed = random.SystemRandom().randrange(1 << 32)
+
+
+class Opened:
+    """A run that has its folder, its machine.json and its plan."""
+
+    def __init__(self, settings, path, bench, plan, name):
+        self.settings, self.path, self.bench = settings, path, bench
+        self.plan, self.name = plan, name
+
+
+def check_gt_workers(warn):
+    """Every cell names its own number of CPUs, so GT_WORKERS is not passed
+    on; a value that the runtime would refuse is refused here."""
+    value = os.environ.get("GT_WORKERS")
+    if value is None:
+        return
+    if not (value.isascii() and value.isdigit() and 1 <= int(value[:6]) <= 65535 and len(value) <= 5):
+        raise errors.UsageError("GT_WORKERS=%s is not a number of workers from 1 to 65535" % value[:40])
+    warn("GT_WORKERS=%s is ignored here: the P in a cell's name is its number of CPUs" % value)
+
+
+def open_run(settings, warn):
+    """Check everything that can be checked, make the run's folder, and write
+    machine.json, topology.xml and plan.json. Raises GreenbenchError."""
+    check_gt_workers(warn)
+    bench = bench_module.Bench(settings.bench_dir)
+    backends = bench.pick(settings.backend)
+    if settings.place is not None:
+        planning.check_place(settings.place)
+    name = store.check_machine_name(settings.machine or machine.slug())
+    utc = runner.utc_now()
+    path = store.create_run(settings.output, name, utc, machine.revision(settings.root)[0])
+    try:
+        told = bench.machine(backends[0])
+        if told.get("optimized") is False and not settings.allow_debug:
+            raise errors.UnsupportedError(
+                "%s is a debug build and measures nothing: build with --buildtype=release"
+                " (--allow-debug runs it all the same)" % bench.path(backends[0]))
+        facts = profiles.Machine(len(machine.allowed_cpus()), told["placements"])
+        plan = planning.make(settings.profile, facts, backends, settings.filter, settings.place)
+        store.write_json(os.path.join(path, "machine.json"), machine.describe(
+            settings.root, name, utc, settings.profile, settings.command, told))
+        bench.topology(backends[0], os.path.join(path, "topology.xml"))
+        write_plan(path, settings, "running", {}, plan)
+    except BaseException:
+        store.remove_empty_run(path)
+        raise
+    return Opened(settings, path, bench, plan, name)
+
+
+def write_plan(path, settings, state, recorded, plan):
+    store.write_json(os.path.join(path, "plan.json"), {
+        "schema": PLAN_SCHEMA, "state": state, "interrupted": state == "interrupted",
+        "profile": settings.profile, "seed": settings.seed, "spin_ns": settings.spin_ns,
+        "target_ms": profiles.TARGET_MS, "filter": settings.filter, "place": settings.place,
+        "cells": recorded,
+        "left_out": [{"cell": c, "reason": r} for c, r in plan.left_out],
+    })
+
+
+def options_of(settings):
+    return runner.Options(settings.spin_ns, settings.mem or machine.memory_budget(),
+                          profiles.CAPACITY_SECONDS, settings.watchdog, settings.allow_debug)
+
+
+def set_timer_slack():
+    """1 us for every backend alike; children inherit it."""
+    try:
+        with open("/proc/self/timerslack_ns", "w") as f:
+            f.write("1000")
+    except OSError:
+        pass
+
+
+def main(settings, out):
+    """The command; returns its exit status."""
+    display = progress.display(out)
+    set_timer_slack()
+    opened = open_run(settings, display.note)
+    for line in planning.summary(opened.plan, opened.name):
+        display.note(line)
+    display.note("seed %d, results in %s" % (settings.seed, opened.path))
+    run_store = store.Store(opened.path)
+    try:
+        with runner.Interrupts() as interrupts:
+            current = session.Session(opened.plan, opened.bench, run_store, options_of(settings),
+                                      settings.seed, display, interrupts)
+            interrupted = run_session(current, opened)
+    finally:
+        run_store.close()
+    return conclude(opened.path, current, interrupted, settings, display)
+
+
+def run_session(current, opened):
+    """Run it; the signal that interrupted it, or None."""
+    interrupted = None
+    state = "interrupted"
+    try:
+        current.run()
+        state = "finished"
+    except runner.Interrupted as e:
+        interrupted = e
+    finally:
+        current.display.finish()
+        write_plan(opened.path, opened.settings, state, current.plan_record(), current.plan)
+    return interrupted
+
+
+def conclude(path, current, interrupted, settings, display):
+    if interrupted:
+        display.note("interrupted by %s: %d samples are kept in %s" % (interrupted, current.order, path))
+        if current.order:
+            display.note("draw what is there: scripts/greenbench report %s" % path)
+        return errors.INTERRUPTED
+    if not settings.no_report:
+        report(path, display)
+    failing = [s for s in current.bad if session.fails_the_run(s)]
+    for sample in failing:
+        display.note(session.complaint(sample))
+    if failing:
+        display.note("the run failed: %d of %d processes did not do what they must"
+                     % (len(failing), current.order))
+    return errors.FAILED if failing else errors.OK
+
+
+def report(path, display):
+    """Verdict lines, then the report; its absence never loses results."""
+    from . import verdicts
+    loaded = samples.load_run(path)
+    for note in loaded.notes:
+        display.note(note)
+    for line in verdicts.lines(loaded):
+        display.note(line)
+    draw(path, display)
+
+
+def draw(path, display):
+    if not shutil.which("gnuplot"):
+        display.note("gnuplot is missing: the results are stored; once it is installed, draw them with"
+                     " scripts/greenbench report %s" % path)
+        return
+    from . import report as report_module
+    try:
+        written = report_module.write(path, formats=("html", "md"))
+    except errors.GreenbenchError as e:
+        display.note("the results are stored, but the report is not written: %s"
+                     " (again: scripts/greenbench report %s)" % (e, path))
+        return
+    for file in written:
+        display.note("report: %s" % file)

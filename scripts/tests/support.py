@@ -1,0 +1,94 @@
+"""What the tests of the scripts share: a directory of fake executables, and
+the command line run in a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+TESTS = os.path.dirname(os.path.abspath(__file__))
+SCRIPTS = os.path.dirname(TESTS)
+ROOT = os.path.dirname(SCRIPTS)
+BACKENDS = ("gt", "pthread", "pthread-futex", "pthread-pool")
+
+if SCRIPTS not in sys.path:
+    sys.path.insert(0, SCRIPTS)
+
+
+class Case(unittest.TestCase):
+    """A test with a directory of its own and, on request, fake executables."""
+
+    def setUp(self):
+        holder = tempfile.TemporaryDirectory(prefix="greenbench-test-")
+        self.addCleanup(holder.cleanup)
+        self.dir = holder.name
+
+    def path(self, *parts):
+        return os.path.join(self.dir, *parts)
+
+    def write(self, name, text):
+        path = self.path(name)
+        with open(path, "w" if isinstance(text, str) else "wb") as f:
+            f.write(text)
+        return path
+
+    def fakes(self, backends=BACKENDS):
+        """The directory of fake bench executables."""
+        directory = self.path("bench")
+        os.makedirs(directory, exist_ok=True)
+        with open(os.path.join(TESTS, "fake_bench.py")) as f:
+            program = "#!%s -IS\n" % sys.executable + f.read()   # starts in 10 ms, not in 60
+        for backend in backends:
+            path = os.path.join(directory, "bench_" + backend)
+            with open(path, "w") as f:
+                f.write(program)
+            os.chmod(path, 0o755)
+        return directory
+
+    def environment(self, misbehave=None, **extra):
+        env = {k: v for k, v in os.environ.items()
+               if not k.startswith(("FAKE_BENCH", "GREENBENCH_")) and k != "GT_WORKERS"}
+        env["FAKE_BENCH_LOG"] = self.path("log")
+        env["PYTHONDONTWRITEBYTECODE"] = "1"
+        if misbehave:
+            env["FAKE_BENCH"] = json.dumps(misbehave)
+        env.update(extra)
+        return env
+
+    def greenbench(self, *args, misbehave=None, **extra):
+        """Run the program; its (exit status, stdout, stderr)."""
+        done = subprocess.run([sys.executable, os.path.join(SCRIPTS, "greenbench")] + list(args),
+                              env=self.environment(misbehave, **extra), stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120)
+        return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+    def run_fakes(self, *args, misbehave=None, **extra):
+        """`greenbench run` of the quick profile on the fakes."""
+        bench = self.path("bench")
+        if not os.path.isdir(bench):
+            self.fakes()
+        return self.greenbench("run", "--quick", "--bench-dir", bench, "--output", self.path("results"),
+                               "--machine", "m", "--seed", "1", *args, misbehave=misbehave, **extra)
+
+    def log(self):
+        """The processes that the fakes saw: lists of mode, backend, cell, rounds, GT_WORKERS."""
+        if not os.path.exists(self.path("log")):
+            return []
+        with open(self.path("log")) as f:
+            return [line.split() for line in f]
+
+    def only_run(self):
+        """The folder of the one run below results/m."""
+        runs = os.listdir(self.path("results", "m"))
+        self.assertEqual(len(runs), 1, runs)
+        return self.path("results", "m", runs[0])
+
+    def samples(self, run=None):
+        with open(os.path.join(run or self.only_run(), "samples.jsonl")) as f:
+            return [json.loads(line) for line in f]
+
+    def assert_one_line(self, text):
+        self.assertEqual(len(text.splitlines()), 1, text)
+        self.assertNotIn("Traceback", text)
