@@ -18,44 +18,44 @@
 
 #ifdef GTI_RELACY
 
-#define GTI_ATOMIC(T)               rl::atomic<T>
-#define GTI_PLAIN(T)                rl::var<T>
-#define GTI_VAR(x)                  (x)($)
-#define GTI_LOAD(x, mo)             (x)($).load(rl::mo_##mo)
-#define GTI_STORE(x, v, mo)         (x)($).store(v, rl::mo_##mo)
-#define GTI_XCHG(x, v, mo)          (x)($).exchange(v, rl::mo_##mo)
-#define GTI_ADD(x, v, mo)           (x)($).fetch_add(v, rl::mo_##mo)
-#define GTI_SUB(x, v, mo)           (x)($).fetch_sub(v, rl::mo_##mo)
-#define GTI_OR(x, v, mo)            (x)($).fetch_or(v, rl::mo_##mo)
-#define GTI_AND(x, v, mo)           (x)($).fetch_and(v, rl::mo_##mo)
-#define GTI_CAS(x, expected, v, mo) \
+#define GTI_ATOMIC(T)       rl::atomic<T>
+#define GTI_PLAIN(T)        rl::var<T>
+#define GTI_VAR(x)          (x)($)
+#define GTI_LOAD(x, mo)     (x)($).load(rl::mo_##mo)
+#define GTI_STORE(x, v, mo) (x)($).store(v, rl::mo_##mo)
+#define GTI_XCHG(x, v, mo)  (x)($).exchange(v, rl::mo_##mo)
+#define GTI_ADD(x, v, mo)   (x)($).fetch_add(v, rl::mo_##mo)
+#define GTI_SUB(x, v, mo)   (x)($).fetch_sub(v, rl::mo_##mo)
+#define GTI_OR(x, v, mo)    (x)($).fetch_or(v, rl::mo_##mo)
+#define GTI_AND(x, v, mo)   (x)($).fetch_and(v, rl::mo_##mo)
+#define GTI_CAS(x, expected, v, mo)                                                                \
     (x)($).compare_exchange_strong(expected, v, rl::mo_##mo, rl::mo_relaxed)
-#define GTI_FENCE(mo)               rl::atomic_thread_fence(rl::mo_##mo, $)
-#define gti_pause()                 rl::yield(1, $)
+#define GTI_FENCE(mo) rl::atomic_thread_fence(rl::mo_##mo, $)
+#define gti_pause()   rl::yield(1, $)
 
 #else
 
-#define GTI_MO_relaxed              __ATOMIC_RELAXED
-#define GTI_MO_acquire              __ATOMIC_ACQUIRE
-#define GTI_MO_release              __ATOMIC_RELEASE
-#define GTI_MO_acq_rel              __ATOMIC_ACQ_REL
-#define GTI_MO_seq_cst              __ATOMIC_SEQ_CST
+#define GTI_MO_relaxed __ATOMIC_RELAXED
+#define GTI_MO_acquire __ATOMIC_ACQUIRE
+#define GTI_MO_release __ATOMIC_RELEASE
+#define GTI_MO_acq_rel __ATOMIC_ACQ_REL
+#define GTI_MO_seq_cst __ATOMIC_SEQ_CST
 
-#define GTI_ATOMIC(T) \
-    struct {          \
-        T v_;         \
+#define GTI_ATOMIC(T)                                                                              \
+    struct {                                                                                       \
+        T v_;                                                                                      \
     }
-#define GTI_PLAIN(T)                T
-#define GTI_VAR(x)                  (x)
-#define GTI_LOAD(x, mo)             __atomic_load_n(&(x).v_, GTI_MO_##mo)
-#define GTI_STORE(x, v, mo)         __atomic_store_n(&(x).v_, (v), GTI_MO_##mo)
-#define GTI_XCHG(x, v, mo)          __atomic_exchange_n(&(x).v_, (v), GTI_MO_##mo)
-#define GTI_ADD(x, v, mo)           __atomic_fetch_add(&(x).v_, (v), GTI_MO_##mo)
-#define GTI_SUB(x, v, mo)           __atomic_fetch_sub(&(x).v_, (v), GTI_MO_##mo)
-#define GTI_OR(x, v, mo)            __atomic_fetch_or(&(x).v_, (v), GTI_MO_##mo)
-#define GTI_AND(x, v, mo)           __atomic_fetch_and(&(x).v_, (v), GTI_MO_##mo)
+#define GTI_PLAIN(T)        T
+#define GTI_VAR(x)          (x)
+#define GTI_LOAD(x, mo)     __atomic_load_n(&(x).v_, GTI_MO_##mo)
+#define GTI_STORE(x, v, mo) __atomic_store_n(&(x).v_, (v), GTI_MO_##mo)
+#define GTI_XCHG(x, v, mo)  __atomic_exchange_n(&(x).v_, (v), GTI_MO_##mo)
+#define GTI_ADD(x, v, mo)   __atomic_fetch_add(&(x).v_, (v), GTI_MO_##mo)
+#define GTI_SUB(x, v, mo)   __atomic_fetch_sub(&(x).v_, (v), GTI_MO_##mo)
+#define GTI_OR(x, v, mo)    __atomic_fetch_or(&(x).v_, (v), GTI_MO_##mo)
+#define GTI_AND(x, v, mo)   __atomic_fetch_and(&(x).v_, (v), GTI_MO_##mo)
 /* Strong; on failure `expected` holds the value found, read relaxed. */
-#define GTI_CAS(x, expected, v, mo) \
+#define GTI_CAS(x, expected, v, mo)                                                                \
     __atomic_compare_exchange_n(&(x).v_, &(expected), (v), 0, GTI_MO_##mo, __ATOMIC_RELAXED)
 
 /* On x86 a locked read-modify-write of the stack orders stores before later

@@ -28,7 +28,7 @@ void gti_fatal(const char *format, ...) __attribute__((noreturn, cold, format(pr
 #ifdef NDEBUG
 #define gti_assert(cond) ((void)0)
 #else
-#define gti_assert(cond) \
+#define gti_assert(cond)                                                                           \
     (gti_likely(cond) ? (void)0 : gti_fatal("assertion %s, %s:%d", #cond, __FILE__, __LINE__))
 #endif
 

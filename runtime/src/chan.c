@@ -27,8 +27,8 @@ struct gt_chan {
     GTI_ATOMIC(uint32_t) lock; /* protects the rest */
     uint32_t elem_size;
     size_t capacity;
-    size_t head, tail;   /* free-running counts of elements taken and put */
-    size_t read, write;  /* the same as positions, 0..capacity-1 */
+    size_t head, tail;     /* free-running counts of elements taken and put */
+    size_t read, write;    /* the same as positions, 0..capacity-1 */
     gt_waitq recvq, sendq; /* their own locks are not used */
     bool closed;
     char ring[] __attribute__((aligned(16)));
@@ -56,128 +56,142 @@ void gt_chan_destroy(gt_chan *ch)
     free(ch);
 }
 
-GTI_INLINE void copy(const gt_chan *ch, void *to, const void *from)
+/* How one operation is compiled: `word` says that elements are 8 bytes, `wait`
+ * that it may wait. Both are constants where the functions below are inlined,
+ * so the common case has no call in it but tail calls (worker.h). */
+struct mode {
+    bool word, wait;
+};
+
+GTI_INLINE void copy(struct mode m, const gt_chan *ch, void *to, const void *from)
 {
-    if (gti_likely(ch->elem_size == 8))
-        memcpy(to, from, 8);
-    else
-        memcpy(to, from, ch->elem_size);
+    memcpy(to, from, m.word ? 8 : ch->elem_size);
 }
 
-GTI_INLINE void ring_put(gt_chan *ch, const void *elem)
+GTI_INLINE char *place(struct mode m, gt_chan *ch, size_t at)
 {
-    copy(ch, ch->ring + ch->write * ch->elem_size, elem);
+    return ch->ring + at * (m.word ? 8 : ch->elem_size);
+}
+
+GTI_INLINE void ring_put(struct mode m, gt_chan *ch, const void *elem)
+{
+    copy(m, ch, place(m, ch, ch->write), elem);
     ch->write = ch->write + 1 == ch->capacity ? 0 : ch->write + 1;
     ch->tail++;
 }
 
-GTI_INLINE void ring_take(gt_chan *ch, void *elem)
+GTI_INLINE void ring_take(struct mode m, gt_chan *ch, void *elem)
 {
-    copy(ch, elem, ch->ring + ch->read * ch->elem_size);
+    copy(m, ch, elem, place(m, ch, ch->read));
     ch->read = ch->read + 1 == ch->capacity ? 0 : ch->read + 1;
     ch->head++;
 }
 
-/* Send without waiting, if that is possible; releases the lock then. True:
- * *ret is the result. False: the lock is still held and the caller must wait. */
-GTI_INLINE bool send_now(struct gti_worker *w, gt_chan *ch, const void *elem, int *ret)
+GTI_INLINE int unlock_and_return(gt_chan *ch, int result)
 {
-    *ret = 0;
-    gti_spin_lock(ch->lock);
-    if (gti_unlikely(ch->closed)) {
-        gti_spin_unlock(ch->lock);
-        *ret = -EPIPE;
-        return true;
-    }
-    struct gti_task *receiver = gti_waitq_pop(&ch->recvq);
-    if (receiver) {
-        copy(ch, receiver->slot, elem);
-        gti_spin_unlock(ch->lock);
-        gti_ready(w, receiver, 0);
-        return true;
-    }
-    if (ch->tail - ch->head < ch->capacity) {
-        ring_put(ch, elem);
-        gti_spin_unlock(ch->lock);
-        return true;
-    }
-    return false;
+    gti_spin_unlock(ch->lock);
+    return result;
 }
 
-GTI_INLINE bool recv_now(struct gti_worker *w, gt_chan *ch, void *elem, int *ret)
+GTI_INLINE int wait_on(struct gti_worker *w, gt_chan *ch, gt_waitq *q, void *slot)
 {
-    *ret = 0;
-    gti_spin_lock(ch->lock);
+    struct gti_task *self = gti_park_self(w);
+    self->slot = slot;
+    gti_waitq_push(q, self);
+    return gti_park(w, gti_park_unlock, &ch->lock);
+}
+
+/* The lock is held, and is released on the way. */
+GTI_INLINE int send_locked(struct mode m, gt_chan *ch, const void *elem)
+{
+    struct gti_worker *w = gti_worker_self();
+    struct gti_task *receiver = gti_waitq_pop(&ch->recvq);
+    if (receiver) {
+        copy(m, ch, receiver->slot, elem);
+        gti_spin_unlock(ch->lock);
+        return gti_ready(w, receiver, 0);
+    }
+    if (gti_unlikely(ch->closed))
+        return unlock_and_return(ch, -EPIPE);
+    if (ch->tail - ch->head < ch->capacity) {
+        ring_put(m, ch, elem);
+        return unlock_and_return(ch, 0);
+    }
+    if (!m.wait)
+        return unlock_and_return(ch, -EAGAIN);
+    return wait_on(w, ch, &ch->sendq, (void *)(uintptr_t)elem);
+}
+
+GTI_INLINE int recv_locked(struct mode m, gt_chan *ch, void *elem)
+{
+    struct gti_worker *w = gti_worker_self();
     bool buffered = ch->tail != ch->head;
     if (buffered)
-        ring_take(ch, elem);
+        ring_take(m, ch, elem);
     struct gti_task *sender = gti_waitq_pop(&ch->sendq);
     if (sender) {
-        /* A full ring made room, or there is none: take it in. */
+        /* The full ring has made room; or there is no ring, and it is ours. */
         if (buffered)
-            ring_put(ch, sender->slot);
+            ring_put(m, ch, sender->slot);
         else
-            copy(ch, elem, sender->slot);
+            copy(m, ch, elem, sender->slot);
         gti_spin_unlock(ch->lock);
-        gti_ready(w, sender, 0);
-        return true;
+        return gti_ready(w, sender, 0);
     }
-    if (buffered || ch->closed) {
-        *ret = buffered ? 0 : -EPIPE;
-        gti_spin_unlock(ch->lock);
-        return true;
-    }
-    return false;
+    if (buffered)
+        return unlock_and_return(ch, 0);
+    if (gti_unlikely(ch->closed))
+        return unlock_and_return(ch, -EPIPE);
+    if (!m.wait)
+        return unlock_and_return(ch, -EAGAIN);
+    return wait_on(w, ch, &ch->recvq, elem);
+}
+
+/* Elements of any size, or a lock that somebody holds. */
+static GTI_NOINLINE int send_slow(gt_chan *ch, const void *elem)
+{
+    if (!ch)
+        return -EINVAL;
+    gti_spin_lock(ch->lock);
+    return send_locked((struct mode){.wait = true}, ch, elem);
+}
+
+static GTI_NOINLINE int recv_slow(gt_chan *ch, void *elem)
+{
+    if (!ch)
+        return -EINVAL;
+    gti_spin_lock(ch->lock);
+    return recv_locked((struct mode){.wait = true}, ch, elem);
 }
 
 int gt_chan_send(gt_chan *ch, const void *elem)
 {
-    int ret;
-    struct gti_worker *w = gti_worker_self();
-    if (gti_unlikely(!ch))
-        return -EINVAL;
-    if (gti_likely(send_now(w, ch, elem, &ret)))
-        return ret;
-    struct gti_task *self = gti_park_self(w);
-    self->slot = (void *)(uintptr_t)elem;
-    gti_waitq_push(&ch->sendq, self);
-    return (int)gti_park(w, gti_park_unlock, &ch->lock);
+    if (gti_unlikely(!ch || ch->elem_size != 8 || !gti_spin_try_lock(ch->lock)))
+        return send_slow(ch, elem);
+    return send_locked((struct mode){.word = true, .wait = true}, ch, elem);
 }
 
 int gt_chan_recv(gt_chan *ch, void *ret_elem)
 {
-    int ret;
-    struct gti_worker *w = gti_worker_self();
-    if (gti_unlikely(!ch))
-        return -EINVAL;
-    if (gti_likely(recv_now(w, ch, ret_elem, &ret)))
-        return ret;
-    struct gti_task *self = gti_park_self(w);
-    self->slot = ret_elem;
-    gti_waitq_push(&ch->recvq, self);
-    return (int)gti_park(w, gti_park_unlock, &ch->lock);
+    if (gti_unlikely(!ch || ch->elem_size != 8 || !gti_spin_try_lock(ch->lock)))
+        return recv_slow(ch, ret_elem);
+    return recv_locked((struct mode){.word = true, .wait = true}, ch, ret_elem);
 }
 
 int gt_chan_try_send(gt_chan *ch, const void *elem)
 {
-    int ret;
     if (!ch)
         return -EINVAL;
-    if (send_now(gti_worker_self(), ch, elem, &ret))
-        return ret;
-    gti_spin_unlock(ch->lock);
-    return -EAGAIN;
+    gti_spin_lock(ch->lock);
+    return send_locked((struct mode){.wait = false}, ch, elem);
 }
 
 int gt_chan_try_recv(gt_chan *ch, void *ret_elem)
 {
-    int ret;
     if (!ch)
         return -EINVAL;
-    if (recv_now(gti_worker_self(), ch, ret_elem, &ret))
-        return ret;
-    gti_spin_unlock(ch->lock);
-    return -EAGAIN;
+    gti_spin_lock(ch->lock);
+    return recv_locked((struct mode){.wait = false}, ch, ret_elem);
 }
 
 void gt_chan_close(gt_chan *ch)

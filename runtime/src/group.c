@@ -80,5 +80,5 @@ int gt_group_wait(gt_group *group)
     if (GTI_LOAD(group->state_, acquire) == 0)
         return 0;
     group->waiter_ = gti_park_self(w);
-    return (int)gti_park(w, wait_commit, group);
+    return gti_park(w, wait_commit, group);
 }

@@ -30,7 +30,7 @@ struct gti_inject_batch {
 struct gti_inject {
     GTI_ATOMIC(uint32_t) lock;
     GTI_ATOMIC(uint32_t) count;
-    struct gti_task *single_head, *single_tail;      /* linked by task->next */
+    struct gti_task *single_head, *single_tail;       /* linked by task->next */
     struct gti_inject_batch *batch_head, *batch_tail; /* full, oldest first */
     struct gti_inject_batch *free;
     struct gti_inject_block *blocks; /* what destroy() frees */

@@ -11,7 +11,7 @@ struct gti_task *gti_park_self_outside(void)
     return &self;
 }
 
-static GTI_NOINLINE int64_t park_outside(gti_hook *hook, void *arg)
+static GTI_NOINLINE int park_outside(gti_hook *hook, void *arg)
 {
     struct gti_task *self = gti_park_self_outside();
     GTI_STORE(self->state, (uint32_t)GTI_WAITING, relaxed);
@@ -22,7 +22,7 @@ static GTI_NOINLINE int64_t park_outside(gti_hook *hook, void *arg)
     return self->context.result;
 }
 
-void gti_ready_outside(struct gti_task *t)
+int gti_ready_outside(struct gti_task *t)
 {
     /* The thread may be gone as soon as it sees the store; a wake of an
      * address that nobody waits on is harmless. */
@@ -30,6 +30,7 @@ void gti_ready_outside(struct gti_task *t)
     /* Ordering: release, edge OUTSIDE-WAKE -> park_outside(). */
     GTI_STORE(t->state, (uint32_t)GTI_READY, release);
     gti_os_futex_wake(word, 1);
+    return 0;
 }
 
 void gti_park_unlock(struct gti_worker *w, void *lock)
@@ -39,13 +40,12 @@ void gti_park_unlock(struct gti_worker *w, void *lock)
     gti_spin_unlock(*l);
 }
 
-int64_t gti_park(struct gti_worker *w, gti_hook *hook, void *arg)
+int gti_park_slow(struct gti_worker *w, gti_hook *hook, void *arg)
 {
-    if (gti_unlikely(!w))
+    if (!w)
         return park_outside(hook, arg);
     gti_group_settle(w);
-    struct gti_task *self = w->current;
+    struct gti_task *self = w->current, *next = gti_worker_pick(w);
     gti_task_transition(self, GTI_RUNNING, GTI_WAITING);
-    struct gti_task *next = gti_worker_pick(w);
     return gti_worker_switch(w, self, next ? next : &w->sched, hook, arg);
 }

@@ -31,25 +31,34 @@ GTI_INLINE struct gti_task *gti_park_self(struct gti_worker *w)
     return gti_likely(w != NULL) ? w->current : gti_park_self_outside();
 }
 
+int gti_park_slow(struct gti_worker *w, gti_hook *hook, void *arg);
+
 /* `w` is gti_worker_self(), and may be NULL. Returns what gti_ready() gave. */
-int64_t gti_park(struct gti_worker *w, gti_hook *hook, void *arg);
+GTI_INLINE int gti_park(struct gti_worker *w, gti_hook *hook, void *arg)
+{
+    if (gti_unlikely(!w || w->credit))
+        return gti_park_slow(w, hook, arg);
+    struct gti_task *next = gti_worker_pick_next(w);
+    if (gti_unlikely(!next))
+        return gti_park_slow(w, hook, arg);
+    gti_task_transition(w->current, GTI_RUNNING, GTI_WAITING);
+    return gti_worker_switch(w, w->current, next, hook, arg);
+}
 
 /* Hook: release a spin lock. */
 void gti_park_unlock(struct gti_worker *w, void *lock);
 
 /* Make a waiting task ready; its gti_park() returns `result`. The caller has
  * taken it off its queue, and must not touch it afterwards. w is the calling
- * worker or NULL. */
-void gti_ready_outside(struct gti_task *t);
-GTI_INLINE void gti_ready(struct gti_worker *w, struct gti_task *t, int64_t result)
+ * worker or NULL. Returns 0, to be tail-called. */
+int gti_ready_outside(struct gti_task *t);
+GTI_INLINE int gti_ready(struct gti_worker *w, struct gti_task *t, int result)
 {
     t->context.result = result;
-    if (gti_unlikely(t->flags & GTI_TASK_OUTSIDE)) {
-        gti_ready_outside(t);
-        return;
-    }
+    if (gti_unlikely(t->flags & GTI_TASK_OUTSIDE))
+        return gti_ready_outside(t);
     gti_task_transition(t, GTI_WAITING, GTI_READY);
-    gti_worker_submit(w, t);
+    return gti_worker_submit(w, t);
 }
 
 #endif

@@ -144,8 +144,8 @@ static int start_locked(const gt_config *config)
         return err;
     }
     memset(&gti_rt, 0, sizeof gti_rt);
-    gti_rt.worker = aligned_alloc(_Alignof(struct gti_worker),
-                                  (size_t)c.workers * sizeof(struct gti_worker));
+    gti_rt.worker =
+        aligned_alloc(_Alignof(struct gti_worker), (size_t)c.workers * sizeof(struct gti_worker));
     if (!gti_rt.worker) {
         snprintf(start_error, sizeof start_error, "no memory for %d workers", c.workers);
         return -ENOMEM;

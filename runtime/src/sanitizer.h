@@ -21,7 +21,7 @@
 #define gti_san_leave(fake, bottom, size) __sanitizer_start_switch_fiber(fake, bottom, size)
 #define gti_san_enter(fake)               __sanitizer_finish_switch_fiber(fake, NULL, NULL)
 /* A stack starts a new life, or its memory goes: forget old red zones. */
-#define gti_san_stack_forget(base, size)  __asan_unpoison_memory_region(base, size)
+#define gti_san_stack_forget(base, size) __asan_unpoison_memory_region(base, size)
 #else
 #define gti_san_leave(fake, bottom, size) ((void)0)
 #define gti_san_enter(fake)               ((void)0)

@@ -12,21 +12,23 @@ void gti_os_thread_yield(void);
 
 #define GTI_SPINS_BEFORE_YIELD 200
 
-#define gti_spin_lock(lock)                                                              \
-    do {                                                                                 \
-        int spins_ = 0;                                                                  \
-        /* Ordering: acquire, edge SPINLOCK <- gti_spin_unlock(). */                     \
-        while (gti_unlikely(GTI_XCHG(lock, 1u, acquire) != 0))                           \
-            while (GTI_LOAD(lock, relaxed) != 0) {                                       \
-                gti_pause();                                                             \
-                if (++spins_ >= GTI_SPINS_BEFORE_YIELD) {                                \
-                    gti_os_thread_yield();                                               \
-                    spins_ = 0;                                                          \
-                }                                                                        \
-            }                                                                            \
+/* Ordering: acquire, edge SPINLOCK <- gti_spin_unlock(). */
+#define gti_spin_try_lock(lock) (GTI_XCHG(lock, 1u, acquire) == 0)
+
+#define gti_spin_lock(lock)                                                                        \
+    do {                                                                                           \
+        int spins_ = 0;                                                                            \
+        while (gti_unlikely(!gti_spin_try_lock(lock)))                                             \
+            while (GTI_LOAD(lock, relaxed) != 0) {                                                 \
+                gti_pause();                                                                       \
+                if (++spins_ >= GTI_SPINS_BEFORE_YIELD) {                                          \
+                    gti_os_thread_yield();                                                         \
+                    spins_ = 0;                                                                    \
+                }                                                                                  \
+            }                                                                                      \
     } while (0)
 
-/* Ordering: release, edge SPINLOCK -> gti_spin_lock(). */
+/* Ordering: release, edge SPINLOCK -> gti_spin_try_lock(). */
 #define gti_spin_unlock(lock) GTI_STORE(lock, 0u, release)
 
 #endif

@@ -17,7 +17,7 @@
 #define COLOUR_SPAN 1024
 #define CANARY      UINT64_C(0x6775617264656421)
 /* Mappings left to the rest of the process when guards use them up. */
-#define MAPS_SPARE  4096
+#define MAPS_SPARE 4096
 
 struct slab {
     struct slab *next;
@@ -138,7 +138,7 @@ static void stack_make(struct slab *slab, unsigned i, unsigned class, bool guard
     struct gti_stack *s = &slab->stack[i];
     s->base = slab->base + i * slot;
     s->top = s->base + slot - (i * COLOUR_STEP % COLOUR_SPAN);
-    s->class = (uint16_t)class;
+    s->class = (uint16_t) class;
     s->canary = !guarded;
     if (!guarded) {
         /* Slot 0 of a canary slab has the slab's guard page below. */

@@ -49,9 +49,15 @@ static void yield_commit(struct gti_worker *w, void *arg)
     gti_worker_requeue(w, arg);
 }
 
+GTI_INLINE void yield_to(struct gti_worker *w, struct gti_task *next)
+{
+    gti_task_transition(w->current, GTI_RUNNING, GTI_READY);
+    gti_worker_switch(w, w->current, next, yield_commit, w->current);
+}
+
 /* Nothing in the worker's own queues. The stop of the runtime must not wait
  * for a task that yields in a loop. */
-static GTI_NOINLINE struct gti_task *yield_elsewhere(struct gti_worker *w)
+static struct gti_task *yield_elsewhere(struct gti_worker *w)
 {
     if (gti_worker_stopping())
         return &w->sched;
@@ -62,19 +68,30 @@ static GTI_NOINLINE struct gti_task *yield_elsewhere(struct gti_worker *w)
     return t;
 }
 
-void gt_yield(void)
+static GTI_NOINLINE void yield_slow(struct gti_worker *w)
 {
-    struct gti_worker *w = gti_worker_self();
-    if (gti_unlikely(!w)) {
+    if (!w) {
         gti_os_thread_yield();
         return;
     }
     gti_group_settle(w);
-    struct gti_task *self = w->current, *next = gti_worker_pick(w);
-    if (gti_unlikely(!next) && !(next = yield_elsewhere(w)))
+    struct gti_task *next = gti_worker_pick(w);
+    if (!next)
+        next = yield_elsewhere(w);
+    if (next)
+        yield_to(w, next);
+}
+
+void gt_yield(void)
+{
+    struct gti_worker *w = gti_worker_self();
+    struct gti_task *next;
+    if (gti_unlikely(!w || w->credit || w->runnext || w->bound_head ||
+                     ++w->tick % GTI_HOUSEKEEPING == 0 || !(next = gti_worker_pop(w)))) {
+        yield_slow(w);
         return;
-    gti_task_transition(self, GTI_RUNNING, GTI_READY);
-    gti_worker_switch(w, self, next, yield_commit, self);
+    }
+    yield_to(w, next);
 }
 
 /* ---- mutex ---------------------------------------------------------------- */

@@ -20,7 +20,7 @@ static struct {
     GTI_ATOMIC(uint32_t) lock; /* protects the rest */
     struct gti_task *free;
     struct slab *slabs;
-    unsigned slab_tasks; /* in the next slab */
+    unsigned slab_tasks;                /* in the next slab */
     struct gti_task *fresh, *fresh_end; /* of the newest slab, never used yet */
 } tasks;
 

@@ -49,7 +49,7 @@ struct gti_task {
     void *arg;
     /* second cache line */
     struct gt_group *group;
-    void *slot;      /* hand-off: address of the element to copy from or to */
+    void *slot;       /* hand-off: address of the element to copy from or to */
     int64_t deadline; /* timer wheel: tick to fire at */
     const char *name;
 } __attribute__((aligned(GTI_CACHE_LINE)));

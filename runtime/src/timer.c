@@ -3,7 +3,7 @@
 
 #include "task.h"
 
-#define DIGIT(tick, level) \
+#define DIGIT(tick, level)                                                                         \
     ((unsigned)((tick) >> (GTI_TIMER_BITS * (level))) & (GTI_TIMER_SLOTS - 1u))
 
 static uint64_t tick_at_or_before(int64_t ns)

@@ -43,7 +43,7 @@ GTI_INLINE struct gti_task *gti_waitq_take(gt_waitq *q)
 }
 
 /* Make every task of a list ready with `result`. */
-GTI_INLINE void gti_ready_list(struct gti_worker *w, struct gti_task *t, int64_t result)
+GTI_INLINE void gti_ready_list(struct gti_worker *w, struct gti_task *t, int result)
 {
     while (t) {
         struct gti_task *next = t->next; /* t is not ours once it is ready */

@@ -36,19 +36,20 @@ static GTI_NOINLINE void push_full(struct gti_worker *w, struct gti_task *t)
     } while (!gti_runq_push(&w->runq, t));
 }
 
-void gti_worker_requeue(struct gti_worker *w, struct gti_task *t)
+int gti_worker_requeue(struct gti_worker *w, struct gti_task *t)
 {
     if (gti_unlikely(t->bound)) {
         push_bound(w, t);
-        return;
+        return 0;
     }
     if (gti_unlikely(!gti_runq_push(&w->runq, t)))
         push_full(w, t);
     if (!w->alone)
         gti_worker_wake_any(w);
+    return 0;
 }
 
-static GTI_NOINLINE void submit_elsewhere(struct gti_worker *w, struct gti_task *t)
+static void submit_elsewhere(struct gti_worker *w, struct gti_task *t)
 {
     if (!t->bound) {
         gti_inject_push(t);
@@ -64,24 +65,18 @@ static GTI_NOINLINE void submit_elsewhere(struct gti_worker *w, struct gti_task 
     gti_worker_wake_this(target);
 }
 
-void gti_worker_submit(struct gti_worker *w, struct gti_task *t)
+int gti_worker_submit_slow(struct gti_worker *w, struct gti_task *t)
 {
-    if (gti_unlikely(!w || (t->bound && t->bound != w->id + 1))) {
+    if (!w || (t->bound && t->bound != w->id + 1)) {
         submit_elsewhere(w, t);
-        return;
+        return 0;
     }
     struct gti_task *displaced = w->runnext;
     w->runnext = t;
-    if (displaced)
-        gti_worker_requeue(w, displaced);
+    return displaced ? gti_worker_requeue(w, displaced) : 0;
 }
 
 /* ---- picking -------------------------------------------------------------- */
-
-GTI_INLINE struct gti_task *pop_own(struct gti_worker *w)
-{
-    return w->alone ? gti_runq_pop_alone(&w->runq) : gti_runq_pop(&w->runq);
-}
 
 /* What comes from outside must not wait for the worker to run dry. */
 static GTI_NOINLINE void housekeeping(struct gti_worker *w)
@@ -111,7 +106,7 @@ struct gti_task *gti_worker_pick_slow(struct gti_worker *w)
     }
     if (gti_unlikely(w->bound_head) && (w->tick & 1))
         return pop_bound(w);
-    t = pop_own(w);
+    t = gti_worker_pop(w);
     if (gti_likely(t != NULL)) {
         w->streak = 0;
         return t;
@@ -121,7 +116,7 @@ struct gti_task *gti_worker_pick_slow(struct gti_worker *w)
 
 /* ---- switching ------------------------------------------------------------ */
 
-void gti_worker_bind(struct gti_worker *w, struct gti_task *t)
+static void bind(struct gti_worker *w, struct gti_task *t)
 {
     struct gti_stack *s = gti_stack_get(&w->stacks, t->class);
     if (gti_unlikely(!s))
@@ -140,7 +135,7 @@ GTI_INLINE void enter(struct gti_worker *w, struct gti_task *to)
 {
     uint32_t state = GTI_LOAD(to->state, relaxed);
     if (state == (uint32_t)GTI_FRESH)
-        gti_worker_bind(w, to);
+        bind(w, to);
     gti_task_transition(to, (enum gti_task_state)state, GTI_RUNNING);
     w->current = to;
     w->switches++;
@@ -162,15 +157,15 @@ static void announce(struct gti_worker *w, struct gti_task *to, void **fake)
 }
 #endif
 
-int64_t gti_worker_switch(struct gti_worker *w, struct gti_task *from, struct gti_task *to,
-                          gti_hook *hook, void *arg)
+int gti_worker_switch_slow(struct gti_worker *w, struct gti_task *from, struct gti_task *to,
+                           gti_hook *hook, void *arg)
 {
     check_leaving(from);
     enter(w, to);
 #ifdef GTI_ASAN
     void *fake;
     announce(w, to, &fake);
-    int64_t result = gti_context_switch(&from->context, &to->context, hook, w, arg);
+    int result = gti_context_switch(&from->context, &to->context, hook, w, arg);
     gti_san_enter(fake);
     return result;
 #else

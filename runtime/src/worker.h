@@ -20,6 +20,7 @@
 #include "idle.h"
 #include "inject.h"
 #include "runq.h"
+#include "sanitizer.h"
 #include "task.h"
 #include "timer.h"
 
@@ -88,36 +89,79 @@ GTI_INLINE bool gti_worker_stopping(void)
 
 /* ---- making tasks run ---------------------------------------------------- */
 
-/* Put a task that is FRESH or READY where a worker will find it. `w` is the
- * calling worker, or NULL. It runs next if it may. */
-void gti_worker_submit(struct gti_worker *w, struct gti_task *t);
-/* The same at the end of the queue. w is not NULL. */
-void gti_worker_requeue(struct gti_worker *w, struct gti_task *t);
+/* Put a task that is FRESH or READY at the end of the worker's queue. w is the
+ * calling worker, not NULL. Returns 0, like gti_worker_submit(). */
+int gti_worker_requeue(struct gti_worker *w, struct gti_task *t);
+int gti_worker_submit_slow(struct gti_worker *w, struct gti_task *t);
+
+/* Put it where a worker will find it; it runs next if it may. `w` is the
+ * calling worker, or NULL. Returns 0, so that an API function can end in a
+ * tail call of this one. */
+GTI_INLINE int gti_worker_submit(struct gti_worker *w, struct gti_task *t)
+{
+    if (gti_unlikely(!w || t->bound))
+        return gti_worker_submit_slow(w, t);
+    struct gti_task *displaced = w->runnext;
+    w->runnext = t;
+    return displaced ? gti_worker_requeue(w, displaced) : 0;
+}
 
 /* ---- running them -------------------------------------------------------- */
 
 struct gti_task *gti_worker_pick_slow(struct gti_worker *w);
 
+/* The run-next slot, or NULL. */
+GTI_INLINE struct gti_task *gti_worker_pick_next(struct gti_worker *w)
+{
+    struct gti_task *t = w->runnext;
+    if (gti_unlikely(!t || w->streak >= GTI_RUNNEXT_BUDGET))
+        return NULL;
+    w->runnext = NULL;
+    w->streak++;
+    return t;
+}
+
 /* The next task of this worker's own queues, or NULL. */
 GTI_INLINE struct gti_task *gti_worker_pick(struct gti_worker *w)
 {
-    struct gti_task *t = w->runnext;
-    if (gti_likely(t && w->streak < GTI_RUNNEXT_BUDGET)) {
-        w->runnext = NULL;
-        w->streak++;
-        return t;
-    }
-    return gti_worker_pick_slow(w);
+    struct gti_task *t = gti_worker_pick_next(w);
+    return gti_likely(t != NULL) ? t : gti_worker_pick_slow(w);
 }
 
-/* Give a fresh task a stack and a context on it. */
-void gti_worker_bind(struct gti_worker *w, struct gti_task *t);
+/* The oldest of its run queue, or NULL. */
+GTI_INLINE struct gti_task *gti_worker_pop(struct gti_worker *w)
+{
+    return w->alone ? gti_runq_pop_alone(&w->runq) : gti_runq_pop(&w->runq);
+}
+
+/* When `to` is fresh, `from` has a canary, or a sanitizer must know. */
+int gti_worker_switch_slow(struct gti_worker *w, struct gti_task *from, struct gti_task *to,
+                           gti_hook *hook, void *arg);
+
+#ifdef GTI_ASAN
+#define GTI_SWITCH_IS_SLOW true
+#else
+#define GTI_SWITCH_IS_SLOW false
+#endif
 
 /* Leave `from`, which is current, for `to`; hook(w, arg) runs on the way.
  * Returns from->context.result when `from` is resumed, maybe on another
- * worker: the caller must not use `w` after it, and best returns at once. */
-int64_t gti_worker_switch(struct gti_worker *w, struct gti_task *from, struct gti_task *to,
-                          gti_hook *hook, void *arg);
+ * worker: the caller must not use `w` after it, and returns at once.
+ *
+ * This and what calls it have no other calls on their fast path, only tail
+ * calls, so that they need no frame of their own: each register pushed and
+ * each return after a switch would show in its cost. */
+GTI_INLINE int gti_worker_switch(struct gti_worker *w, struct gti_task *from, struct gti_task *to,
+                                 gti_hook *hook, void *arg)
+{
+    if (GTI_SWITCH_IS_SLOW || gti_unlikely(GTI_LOAD(to->state, relaxed) == (uint32_t)GTI_FRESH ||
+                                           from->flags & GTI_TASK_CANARY))
+        return gti_worker_switch_slow(w, from, to, hook, arg);
+    gti_task_transition(to, GTI_READY, GTI_RUNNING);
+    w->current = to;
+    w->switches++;
+    return gti_context_switch(&from->context, &to->context, hook, w, arg);
+}
 
 /* Body of a worker's OS thread, after it set gti_worker_tls. */
 void gti_worker_loop(struct gti_worker *w);

@@ -167,7 +167,6 @@ void gt_chan_close(gt_chan *chan);
 
 /* ---- locks and counters ---------------------------------------------- */
 
-
 typedef struct gt_waitq {
     struct {
         uint32_t v_;

@@ -33,14 +33,14 @@ struct gti_worker;
 
 struct gti_context {
     void *sp;
-    int64_t result; /* what the switch returns when this context is resumed */
+    int result; /* what the switch returns when this context is resumed */
 };
 
 typedef void gti_hook(struct gti_worker *w, void *arg);
 
 /* Save into *from, resume *to; hook (not NULL) is called as hook(w, arg). */
-int64_t gti_context_switch(struct gti_context *from, struct gti_context *to, gti_hook *hook,
-                           struct gti_worker *w, void *arg);
+int gti_context_switch(struct gti_context *from, struct gti_context *to, gti_hook *hook,
+                       struct gti_worker *w, void *arg);
 
 /* The same for a context that will never be resumed. */
 void gti_context_leave(struct gti_context *to, gti_hook *hook, struct gti_worker *w, void *arg)

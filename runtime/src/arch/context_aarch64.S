@@ -9,7 +9,7 @@
 	.text
 
 	.macro	RESTORE_AND_JUMP ctx
-	ldr	x0, [\ctx, #8]
+	ldr	w0, [\ctx, #8]
 	ldp	d8, d9, [sp, #96]
 	ldp	d10, d11, [sp, #112]
 	ldp	d12, d13, [sp, #128]

@@ -47,7 +47,7 @@ gti_context_switch:
 	callq	*%rdx
 	addq	$8, %rsp
 	.cfi_adjust_cfa_offset -8
-	movq	8(%rbx), %rax
+	movl	8(%rbx), %eax
 	popq	%r15
 	.cfi_adjust_cfa_offset -8
 	.cfi_restore r15
@@ -89,7 +89,7 @@ gti_context_leave:
 	subq	$8, %rsp
 	callq	*%rax
 	addq	$8, %rsp
-	movq	8(%rbx), %rax
+	movl	8(%rbx), %eax
 	popq	%r15
 	popq	%r14
 	popq	%r13
