@@ -1,0 +1,109 @@
+/* bench/task.h on the pool of libtb: P threads and one queue. Tasks run to
+ * completion; channels and semaphores are the plain ones, for the root alone. */
+#ifndef TASK_BACKEND_PTHREAD_POOL_H
+#define TASK_BACKEND_PTHREAD_POOL_H
+
+#include "tb/tb.h"
+#include "tb/tb_pool.h"
+#include "tb/tb_pthread.h"
+
+#define TASK_BACKEND_NAME "pthread-pool"
+#define TASK_CAN_BLOCK    0
+
+typedef struct tb_pool_group task_group;
+typedef struct tb_sem task_sem;
+typedef struct tb_chan task_chan;
+
+static inline int task_main(const struct task_config *config, void (*root)(void *), void *arg)
+{
+    struct tb_config tb = {config->ncpu, config->cpu, config->pinned, config->spin_ns};
+
+    return tb_pool_run(&tb, root, arg);
+}
+
+static inline void task_group_init(task_group *group)
+{
+    tb_pool_group_init(group, tb_pool_current());
+}
+
+static inline int task_group_spawn(task_group *group, void (*fn)(void *), void *arg,
+                                   const struct task_attr *attr)
+{
+    struct tb_attr tb = {TB_ANYWHERE, 0};
+
+    if (attr != NULL)
+        tb = (struct tb_attr){tb_slot_cpu(attr->slot), attr->stack_bytes};
+    return tb_pool_group_spawn(group, fn, arg, &tb);
+}
+
+static inline int task_group_reap(task_group *group)
+{
+    return tb_pool_group_reap(group);
+}
+
+static inline void task_group_wait(task_group *group)
+{
+    tb_pool_group_wait(group);
+}
+
+static inline void task_yield(void)
+{
+    tb_yield();
+}
+
+static inline void task_sleep_until(int64_t deadline_ns)
+{
+    tb_sleep_until(deadline_ns);
+}
+
+static inline void task_sem_init(task_sem *sem, unsigned count)
+{
+    tb_sem_init(sem, count);
+}
+
+static inline void task_sem_wait(task_sem *sem)
+{
+    tb_sem_wait(sem);
+}
+
+static inline void task_sem_post(task_sem *sem)
+{
+    tb_sem_post(sem);
+}
+
+static inline void task_sem_destroy(task_sem *sem)
+{
+    tb_sem_destroy(sem);
+}
+
+static inline task_chan *task_chan_create(size_t elem_size, size_t capacity)
+{
+    return tb_chan_create(elem_size, capacity);
+}
+
+static inline void task_chan_destroy(task_chan *chan)
+{
+    tb_chan_destroy(chan);
+}
+
+static inline int task_chan_send(task_chan *chan, const void *elem)
+{
+    return tb_chan_send(chan, elem);
+}
+
+static inline int task_chan_recv(task_chan *chan, void *elem)
+{
+    return tb_chan_recv(chan, elem);
+}
+
+static inline void task_chan_close(task_chan *chan)
+{
+    tb_chan_close(chan);
+}
+
+static inline void task_stack_trim(void)
+{
+    tb_stack_trim();
+}
+
+#endif
