@@ -1,0 +1,62 @@
+"""One row per cell, one dot per backend: for cells that are not points of a curve."""
+
+from . import stats
+from .chart_base import Chart, line_type, log_range, point
+from .report_words import nanoseconds
+
+ROW_HEIGHT = 25
+SHIFT = 0.16
+
+
+def ping_pong(model):
+    return _build(model, model.of_workload("channel/ping_pong"), "ping_pong",
+                  "One message one way, by placement and capacity",
+                  "A round trip is two operations, so it costs twice the figure. Rows without a placement are left to "
+                  "the schedulers: gt puts the pair together, the kernel spreads it, so no ratio is a headline there.",
+                  "no backend has a value for channel/ping_pong")
+
+
+def switch(model):
+    cells = [cell for cell in model.cells if cell.group == "switch"]
+    return _build(model, cells, "switch", "Handing the CPU over",
+                  "yield: a task gives way to the next of n on one CPU. handoff: two tasks pass a token and block.",
+                  "no backend has a value for switch/*")
+
+
+def _build(model, cells, name, title, caption, absent):
+    cells = [c for c in cells if any(_series(model, c, b) for b in model.backends)]
+    backends = [b for b in model.backends if any(_series(model, c, b) for c in cells)]
+    if not cells:
+        return absent
+    rows, bounds = [], []
+    blocks = [[[backend]] for backend in backends]
+    for y, cell in enumerate(cells, 1):
+        figures = []
+        for place, backend in enumerate(backends):
+            series = _series(model, cell, backend)
+            if series is not None:
+                x = point(0, series.values)
+                blocks[place].append([x[1], y + SHIFT * (place - (len(backends) - 1) / 2), x[2], x[3]])
+                bounds += x[1:]
+                figures.append("%s %s" % (_short(backend), nanoseconds(stats.median(series.values))))
+        rows.append([y, _label(cell, cells), ", ".join(figures)])
+    low, high = log_range(bounds)
+    types = " ".join(str(line_type(b)) for b in backends)
+    return Chart(name, title, caption, "dots.gp", (1000, 100 + ROW_HEIGHT * len(rows)),
+                 [len(rows), low, high, types], {"rows.tsv": [rows], "dots.tsv": blocks})
+
+
+def _series(model, cell, backend):
+    series = model.get(cell, backend)
+    return series if series is not None and series.usable else None
+
+
+def _short(backend):
+    return backend.replace("pthread-", "") if backend.startswith("pthread-") else backend
+
+
+def _label(cell, cells):
+    """Without the workload where all rows share it."""
+    if len({c.workload for c in cells}) > 1:
+        return cell.label()
+    return cell.name[len(cell.workload) + 1:] or cell.name

@@ -1,0 +1,125 @@
+"""Draws charts with gnuplot: fixed scripts, data in columns, one private directory per chart.
+
+    version()          gnuplot's version, or None when there is none
+    build(model)       [(group, Chart or why it is left out)] of everything a report shows, in order
+    draw(chart)        the SVG as text, checked and ready to stand inside a page; PlotError when it cannot be drawn
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import xml.etree.ElementTree as ElementTree
+
+from . import chart_bars, chart_dots, chart_forest, chart_lines, chart_noise
+from .chart_base import table_text
+
+SCRIPTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "plots")
+SECONDS = 60
+MAX_SVG = 16 * 1024 * 1024
+INSTALL = "install gnuplot (gnuplot-nox) and run `scripts/greenbench report` on this run to draw the charts"
+
+ELEMENTS = {"svg", "g", "path", "text", "tspan", "use", "defs", "circle", "polygon", "polyline", "rect", "line",
+            "title", "desc", "pattern", "clipPath"}
+ATTRIBUTES = {"width", "height", "viewBox", "id", "d", "x", "y", "x1", "x2", "y1", "y2", "cx", "cy", "r", "points",
+              "fill", "stroke", "stroke-width", "stroke-dasharray", "stroke-linecap", "stroke-linejoin", "color",
+              "transform", "text-anchor", "font-family", "font-size", "font-weight", "font-style", "opacity",
+              "fill-opacity", "stroke-opacity", "fill-rule", "href", "clip-path", "patternUnits", "style",
+              "shape-rendering", "space", "class", "stroke-miterlimit", "xml:space"}
+
+
+class PlotError(Exception):
+    """One line: which chart, and what gnuplot said."""
+
+
+def version():
+    try:
+        found = subprocess.run(["gnuplot", "--version"], stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS,
+                               check=True, env=_environment("/"))
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return found.stdout.decode("ascii", "replace").strip()
+
+
+def build(model):
+    found = [("hero", chart_forest.build(model))]
+    spawn = chart_lines.spawn(model)
+    found += [("spawn", chart) for chart in (spawn if isinstance(spawn, list) else [spawn])]
+    found.append(("switch", chart_dots.switch(model)))
+    found.append(("channel", chart_dots.ping_pong(model)))
+    found.append(("stack", chart_lines.stack(model)))
+    found.append(("memory", chart_lines.memory(model)))
+    found.append(("memory", chart_bars.build(model)))
+    found.append(("noise", chart_noise.build(model)))
+    return found
+
+
+def draw(chart):
+    directory = tempfile.mkdtemp(prefix="greenbench-plot-")
+    try:
+        for name, blocks in chart.tables.items():
+            with open(os.path.join(directory, name), "w", encoding="ascii") as handle:
+                handle.write(table_text(blocks))
+        _run(chart, directory)
+        with open(os.path.join(directory, "chart.svg"), encoding="utf-8") as handle:
+            return inline(handle.read(MAX_SVG), chart.name)
+    except (OSError, UnicodeError) as error:
+        raise PlotError("%s: %s" % (chart.name, error)) from None
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _run(chart, directory):
+    command = ["gnuplot", "-d", "-c", os.path.abspath(os.path.join(SCRIPTS, chart.script))]
+    command += [str(value) for value in chart.size]
+    command += [value if isinstance(value, str) else "%.9g" % value for value in chart.arguments]
+    try:
+        done = subprocess.run(command, cwd=directory, stdin=subprocess.DEVNULL, capture_output=True,
+                              timeout=SECONDS, check=False, env=_environment(directory))
+    except subprocess.TimeoutExpired:
+        raise PlotError("%s: gnuplot did not end within %d s" % (chart.name, SECONDS)) from None
+    said = " ".join(done.stderr.decode("utf-8", "replace").split())
+    if done.returncode != 0 or not os.path.exists(os.path.join(directory, "chart.svg")):
+        raise PlotError("%s: gnuplot ended with status %d: %s" % (chart.name, done.returncode, said[-300:]))
+    chart.warnings = said
+
+
+def _environment(home):
+    """Nothing of the user's: no ~/.gnuplot, no GNUTERM, no locale."""
+    return {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": home, "LC_ALL": "C",
+            "GNUPLOT_LIB": os.path.abspath(SCRIPTS)}
+
+
+# --- the SVG as part of a page --------------------------------------------------------------------
+
+def inline(svg, name):
+    """Without prolog; ids made the chart's own; refused unless every element and attribute is known, since the
+    page around it must stay free of scripts and of requests."""
+    start = svg.find("<svg")
+    if start < 0:
+        raise PlotError("%s: gnuplot wrote no SVG" % name)
+    svg = re.sub(r"<desc>.*?</desc>|<title>.*?</title>|<!--.*?-->|<filter .*?</filter>", "", svg[start:], flags=re.S)
+    svg = re.sub(r"(\bid=['\"])", r"\g<1>%s-" % name, svg)
+    svg = re.sub(r"(href=['\"]#|url\(#)", r"\g<1>%s-" % name, svg)
+    _check_svg(svg, name)
+    return svg.strip()
+
+
+def _check_svg(svg, name):
+    try:
+        root = ElementTree.fromstring(svg)
+    except ElementTree.ParseError as error:
+        raise PlotError("%s: the SVG does not parse: %s" % (name, error)) from None
+    for element in root.iter():
+        if _local(element.tag) not in ELEMENTS:
+            raise PlotError("%s: the SVG has the element %s" % (name, _local(element.tag)))
+        for key, value in element.attrib.items():
+            if _local(key) not in ATTRIBUTES:
+                raise PlotError("%s: the SVG has the attribute %s" % (name, _local(key)))
+            if _local(key) == "href" and not value.startswith("#") or "url(" in value.replace("url(#", ""):
+                raise PlotError("%s: the SVG refers to %s" % (name, value[:60]))
+
+
+def _local(tag):
+    return tag.rsplit("}", 1)[-1]
