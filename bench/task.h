@@ -36,7 +36,7 @@ struct task_config {
     int ncpu;
     const int *cpu;
     bool pinned;
-    int64_t spin_ns;   /* how long an idle worker or a futex waiter spins before it sleeps */
+    int64_t spin_ns; /* how long an idle worker or a futex waiter spins before it sleeps */
 };
 
 /* slot: index into task_config.cpu, or TASK_ANYWHERE.
@@ -48,8 +48,9 @@ struct task_attr {
 
 #include "task_backend.h"
 
-#define TASK_REQUIRE(fn, ...) \
-    _Static_assert(_Generic(&(fn), __VA_ARGS__: 1, default: 0), #fn " does not match bench/task.h")
+#define TASK_REQUIRE(fn, ...)                                                                      \
+    _Static_assert(_Generic(&(fn), __VA_ARGS__ : 1, default : 0),                                  \
+                   #fn " does not match bench/task.h")
 
 /* Bring the backend up, run root(arg) as its first task, wait for root to
  * return, bring the backend down. Called once, from the process's main
@@ -89,5 +90,37 @@ TASK_REQUIRE(task_chan_close, void (*)(task_chan *));
 /* Give back to the kernel the memory of idle stacks that the backend pools,
  * so that the next task starts on pages that are not resident. */
 TASK_REQUIRE(task_stack_trim, void (*)(void));
+
+/* Built on the contract, the same for every backend: one task waits until a
+ * number of others have arrived. One atomic decrement per arrival; only the
+ * last one posts. */
+struct task_latch {
+    uint64_t left;
+    task_sem all;
+};
+
+static inline void task_latch_init(struct task_latch *l, uint64_t count)
+{
+    l->left = count;
+    task_sem_init(&l->all, 0);
+}
+
+static inline void task_latch_arrive(struct task_latch *l)
+{
+    if (__atomic_sub_fetch(&l->left, 1, __ATOMIC_ACQ_REL) == 0)
+        task_sem_post(&l->all);
+}
+
+/* `missing` of the tasks counted in init will never arrive. */
+static inline void task_latch_wait(struct task_latch *l, uint64_t missing)
+{
+    if (missing == 0 || __atomic_sub_fetch(&l->left, missing, __ATOMIC_ACQ_REL) != 0)
+        task_sem_wait(&l->all);
+}
+
+static inline void task_latch_destroy(struct task_latch *l)
+{
+    task_sem_destroy(&l->all);
+}
 
 #endif

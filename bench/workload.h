@@ -14,35 +14,63 @@
 /* The values of a cell's axes, parsed from its name; what a name does not
  * mention has the value given here. */
 struct params {
-    uint64_t n;       /* n:      tasks, 1 */
-    uint64_t bytes;   /* bytes:  stack depth, 0 */
-    uint64_t p, c;    /* p: c:   producers and consumers, 1 */
-    uint64_t cap;     /* cap:    channel capacity in elements, 0 */
-    bool cold;        /* temp:cold instead of temp:warm */
-    int ncpu;         /* P:      CPUs allowed */
-    const char *place; /* place: placement of a pair or pool; pairs run in slots 0 and 1 */
+    uint64_t n;        /* n:      tasks, 1 */
+    uint64_t bytes;    /* bytes:  stack depth, 0 */
+    uint64_t p, c;     /* p: c:   producers and consumers, 1 */
+    uint64_t cap;      /* cap:    channel capacity in elements, 0 */
+    bool cold;         /* temp:cold instead of temp:warm */
+    int ncpu;          /* P:      CPUs allowed */
+    const char *place; /* place: placement of a pair or pool; "free" or "none" by default */
+    bool pinned;       /* a pair's placement: its tasks run in slots 0 and 1 */
 };
+
+/* The slot of one side (0 or 1) of a pair; -1 is TASK_ANYWHERE. With one CPU
+ * both sides share slot 0. */
+static inline int params_pair_slot(const struct params *p, int side)
+{
+    return p->pinned ? side % p->ncpu : -1;
+}
 
 struct bench;
 
+/* temp:cold cells have no warm-up and one round, whatever the flags say: what
+ * a cold cell measures exists once per process. */
 enum workload_flags {
     WORKLOAD_NEEDS_BLOCKING = 1, /* tasks wait for each other: not for TASK_CAN_BLOCK 0 */
     WORKLOAD_NO_WARMUP = 2,      /* the harness must not run an unmeasured round first */
     WORKLOAD_ONE_ROUND = 4,      /* rounds is always 1 */
+    WORKLOAD_PAIR = 8,           /* two tasks, in slots 0 and 1 when `place` is a pair's */
+    WORKLOAD_OWN_STACK = 16,     /* measures a task's own stack: not for TASK_CAN_BLOCK 0 */
+    WORKLOAD_NO_REGION = 32,     /* its result is a limit: no measured region */
 };
 
 struct workload {
-    const char *name;  /* "<group>/<case>" */
-    const char *axes;  /* space-separated axis keys its cells may carry */
+    const char *name; /* "<group>/<case>" */
+    const char
+        *axes; /* space-separated axis keys, in canonical order; all but place are required */
     unsigned flags;
+    /* What is wrong with these values, or NULL; the member may be NULL. */
+    const char *(*check)(const struct params *p);
     /* Operations in one round, e.g. the tasks of one storm. */
     uint64_t (*unit)(const struct params *p);
     /* Run `rounds` rounds inside the root task; returns the checksum. Calls
-     * bench_start() once and bench_stop() once around the measured region. */
+     * bench_start() once and bench_stop() once around the measured region.
+     * After bench_limit() it tears down what it has and returns the checksum
+     * of the round that met the limit. */
     uint64_t (*run)(uint64_t rounds, const struct params *p, struct bench *b);
-    /* The checksum that run() must return. */
+    /* The checksum that run() must return. After a limit it is asked for one
+     * round with p->n = the tasks reached. */
     uint64_t (*expected)(uint64_t rounds, const struct params *p);
 };
+
+/* An id spread over 64 bits, so that a sum of mixed ids notices a task that
+ * ran twice while another did not run at all. */
+static inline uint64_t workload_mix(uint64_t id)
+{
+    uint64_t x = (id + 1) * UINT64_C(0x9e3779b97f4a7c15);
+
+    return x ^ (x >> 29);
+}
 
 /* Counted by the workload outside its hot loop, or summed per task and added
  * once. created must equal done; delivered must equal sent. */
@@ -55,7 +83,25 @@ struct ledger {
     uint64_t empty_yields; /* yields after which nobody else had run */
 };
 
+/* Recurses to a depth of `bytes` (a multiple of 1024) in frames of 1 KiB, each
+ * of which writes one word in every 64-byte line and reads one of them back.
+ * Returns their sum, which is workload_deep_sum() of the same arguments. */
+uint64_t workload_deep(uint64_t bytes, uint64_t seed);
+uint64_t workload_deep_sum(uint64_t bytes, uint64_t seed);
+
+/* The stack to ask for when a task is to go `bytes` deep: twice that above 32
+ * KiB, on every backend; below, 0, the backend's default. */
+static inline size_t workload_deep_stack(uint64_t bytes)
+{
+    return bytes > 32768 ? 2 * bytes : 0;
+}
+
 struct ledger *bench_ledger(struct bench *b);
+
+/* Zeroed memory for the workload's own tables, every page already resident.
+ * Never NULL: a table that exceeds the memory budget ends the cell as skipped.
+ * Give it back with free(). Call it outside the region. */
+void *bench_alloc(struct bench *b, uint64_t count, size_t size);
 
 /* Open and close the measured region. May be called from different tasks. */
 void bench_start(struct bench *b);
@@ -66,12 +112,15 @@ void bench_stop(struct bench *b);
 void bench_memory(struct bench *b, uint64_t alive);
 
 /* The cell ended at a limit of the system, which is a result: `reached`
- * tasks were alive when `err` (an errno, ENOMEM, or ETIME for the time
- * budget, E2BIG for the memory budget) stopped it. */
+ * tasks were alive when `err` stopped it (EAGAIN, ENOMEM; ETIME for the time
+ * budget, E2BIG for the memory budget). Call it while they are still alive:
+ * it looks at the system to tell which limit that was. */
 void bench_limit(struct bench *b, uint64_t reached, int err);
 
-/* True once the memory budget or the cell's time budget is used up; the
- * reason is what bench_limit() wants as err. Cheap enough for every 64 spawns. */
+/* 0, or what bench_limit() wants as err once the memory budget (E2BIG) or the
+ * time budget (ETIME) is used up. Cheap enough for every 64 spawns. In the
+ * measured run of a cell that was warmed up it is 0 at once: the unmeasured
+ * round, of the same shape, has been through it. */
 int bench_budget(struct bench *b);
 
 /* The run was correct but did not measure what its name says; `why` is kept.

@@ -1,0 +1,226 @@
+/* switch/yield: one operation is one yield, among n tasks on one CPU.
+ *
+ * All tasks are past a barrier when the clock starts, and none ends before it
+ * stops, so that neither spawning nor exiting is part of it. A task yields
+ * from four call sites in turn: with a single one the branch predictor learns
+ * where every switch returns to, which no program offers it.
+ *
+ * Before it yields, a task writes its id to a word that all share; if the
+ * word is unchanged afterwards nobody else has run, and the yield was empty.
+ * The word is accessed with relaxed atomics, which are plain moves here.
+ *
+ * The count is exact when the CPU is shared evenly: a task counts every yield
+ * but its last, announces that it is done, and makes its last one while it
+ * waits for the others. Yields beyond that are those of tasks that had to
+ * wait longer; above 2 % the cell is invalid, as it is for empty yields.
+ */
+#include "../task.h"
+#include "../workload.h"
+
+#include <stdlib.h>
+
+enum { SITES = 4, YIELDS_PER_TASK_MIN = 32, YIELDS_PER_ROUND = 4096, TOLERATED_PERCENT = 2 };
+
+struct shared {
+    uint64_t word;
+    uint64_t waiting; /* tasks that have not yet arrived */
+    uint64_t running; /* tasks that have not yet made their yields */
+    uint64_t each;    /* yields of one task */
+    bool go, over;
+    struct bench *bench;
+};
+
+struct slot {
+    struct shared *shared;
+    uint64_t id;
+    uint64_t yields;
+    uint64_t empty;
+    uint64_t extra;
+};
+
+static inline uint64_t yield_here(uint64_t *word, uint64_t id)
+{
+    __atomic_store_n(word, id, __ATOMIC_RELAXED);
+    task_yield();
+    return __atomic_load_n(word, __ATOMIC_RELAXED) == id;
+}
+
+#define SITE(name)                                                                                 \
+    static __attribute__((noinline)) uint64_t name(uint64_t *word, uint64_t id)                    \
+    {                                                                                              \
+        uint64_t empty = yield_here(word, id);                                                     \
+                                                                                                   \
+        __asm__ volatile("" ::"i"(__LINE__)); /* or the compiler folds equal functions into one */ \
+        return empty;                                                                              \
+    }
+
+SITE(site_a)
+SITE(site_b)
+SITE(site_c)
+SITE(site_d)
+
+static uint64_t yields_each(const struct params *p)
+{
+    uint64_t each = p->n ? YIELDS_PER_ROUND / p->n : 0;
+
+    each = each < YIELDS_PER_TASK_MIN ? YIELDS_PER_TASK_MIN : each;
+    return each - each % SITES;
+}
+
+/* The last to arrive opens the region; the others learn of it as they yield. */
+static void barrier(struct shared *s)
+{
+    if (__atomic_sub_fetch(&s->waiting, 1, __ATOMIC_ACQ_REL) == 0) {
+        bench_start(s->bench);
+        __atomic_store_n(&s->go, true, __ATOMIC_RELEASE);
+        return;
+    }
+    while (!__atomic_load_n(&s->go, __ATOMIC_ACQUIRE))
+        task_yield();
+}
+
+/* The last to finish closes the region. */
+static void finish(struct slot *me)
+{
+    struct shared *s = me->shared;
+
+    if (__atomic_sub_fetch(&s->running, 1, __ATOMIC_ACQ_REL) == 0) {
+        bench_stop(s->bench);
+        __atomic_store_n(&s->over, true, __ATOMIC_RELEASE);
+        me->yields++;
+        return;
+    }
+    me->yields++;
+    me->empty += site_d(&s->word, me->id);
+    while (!__atomic_load_n(&s->over, __ATOMIC_ACQUIRE)) {
+        me->empty += site_d(&s->word, me->id);
+        me->extra++;
+    }
+}
+
+static void body(void *arg)
+{
+    struct slot *me = arg;
+    struct shared *s = me->shared;
+    uint64_t *const word = &s->word;
+    const uint64_t id = me->id;
+    uint64_t empty = 0, yields = 0;
+
+    barrier(s);
+    while (yields + SITES < s->each) {
+        empty += site_a(word, id);
+        empty += site_b(word, id);
+        empty += site_c(word, id);
+        empty += site_d(word, id);
+        yields += SITES;
+    }
+    empty += site_a(word, id);
+    empty += site_b(word, id);
+    empty += site_c(word, id);
+    me->yields = yields + SITES - 1;
+    me->empty = empty;
+    finish(me);
+}
+
+static uint64_t unit(const struct params *p)
+{
+    return p->n * yields_each(p);
+}
+
+static uint64_t expected(uint64_t rounds, const struct params *p)
+{
+    uint64_t sum = 0;
+
+    for (uint64_t id = 0; id < p->n; id++)
+        sum += workload_mix(id);
+    return sum * yields_each(p) * rounds;
+}
+
+static const char *check(const struct params *p)
+{
+    if (p->ncpu != 1)
+        return "switch/yield is measured on one CPU: P:1";
+    return p->n < 2 ? "switch/yield needs two tasks: n:2 or more" : NULL;
+}
+
+/* Fewer tasks than n cannot be measured as n: those that exist run through
+ * with the barrier lowered, and the cell is a limit. */
+static uint64_t spawn_all(task_group *group, struct slot *slots, uint64_t n, int *ret_rc)
+{
+    const struct task_attr attr = {.slot = TASK_ANYWHERE};
+    uint64_t i = 0;
+    int rc = 0;
+
+    while (i < n && (rc = task_group_spawn(group, body, &slots[i], &attr)) == 0)
+        i++;
+    *ret_rc = rc;
+    return i;
+}
+
+static void lower_barrier(struct shared *s, const struct params *p, uint64_t alive)
+{
+    const struct params fewer = {.n = alive};
+    const uint64_t missing = p->n - alive;
+
+    s->each = yields_each(&fewer);
+    __atomic_sub_fetch(&s->running, missing, __ATOMIC_ACQ_REL);
+    if (__atomic_sub_fetch(&s->waiting, missing, __ATOMIC_ACQ_REL) == 0)
+        __atomic_store_n(&s->go, true, __ATOMIC_RELEASE);
+}
+
+static uint64_t collect(const struct slot *slots, uint64_t n, struct bench *b)
+{
+    struct ledger *l = bench_ledger(b);
+    uint64_t sum = 0, yields = 0, extra = 0;
+
+    for (uint64_t i = 0; i < n; i++) {
+        sum += workload_mix(i) * slots[i].yields;
+        l->empty_yields += slots[i].empty;
+        l->done += slots[i].yields > 0;
+        yields += slots[i].yields;
+        extra += slots[i].extra;
+    }
+    if (l->empty_yields * 100 > yields * TOLERATED_PERCENT)
+        bench_invalid(b, "not a switch measurement on this machine: more than 2 % of the yields "
+                         "were empty");
+    else if (extra * 100 > yields * TOLERATED_PERCENT)
+        bench_invalid(b, "the CPU was not shared evenly: more than 2 % of the yields were made by "
+                         "tasks that had already finished");
+    return sum;
+}
+
+static uint64_t run(uint64_t rounds, const struct params *p, struct bench *b)
+{
+    struct slot *slots = bench_alloc(b, p->n, sizeof *slots);
+    struct shared s = {.word = UINT64_MAX,
+                       .waiting = p->n,
+                       .running = p->n,
+                       .each = rounds * yields_each(p),
+                       .bench = b};
+    task_group group;
+    uint64_t sum;
+    int rc;
+
+    for (uint64_t i = 0; i < p->n; i++)
+        slots[i] = (struct slot){.shared = &s, .id = i};
+    task_group_init(&group);
+    bench_ledger(b)->created = spawn_all(&group, slots, p->n, &rc);
+    if (rc) {
+        bench_limit(b, bench_ledger(b)->created, -rc);
+        lower_barrier(&s, p, bench_ledger(b)->created);
+    }
+    task_group_wait(&group);
+    sum = collect(slots, p->n, b);
+    free(slots);
+    return sum;
+}
+
+const struct workload workload_switch_yield = {
+    .name = "switch/yield",
+    .axes = "n P",
+    .flags = WORKLOAD_NEEDS_BLOCKING,
+    .check = check,
+    .unit = unit,
+    .run = run,
+    .expected = expected,
+};
