@@ -1,0 +1,205 @@
+/* See common.h. */
+#include "common.h"
+#include "tb/tb_futex.h"
+#include "tb/tb_pthread.h"
+
+#include <inttypes.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+static void *plain_chan_create(size_t elem_size, size_t capacity)
+{
+    return tb_chan_create(elem_size, capacity);
+}
+
+static void plain_chan_destroy(void *chan)
+{
+    tb_chan_destroy(chan);
+}
+
+static int plain_chan_send(void *chan, const void *elem)
+{
+    return tb_chan_send(chan, elem);
+}
+
+static int plain_chan_recv(void *chan, void *elem)
+{
+    return tb_chan_recv(chan, elem);
+}
+
+static void plain_chan_close(void *chan)
+{
+    tb_chan_close(chan);
+}
+
+static void *plain_sem_create(unsigned count)
+{
+    struct tb_sem *sem = malloc(sizeof *sem);
+
+    assert_non_null(sem);
+    tb_sem_init(sem, count);
+    return sem;
+}
+
+static void plain_sem_destroy(void *sem)
+{
+    tb_sem_destroy(sem);
+    free(sem);
+}
+
+static void plain_sem_wait(void *sem)
+{
+    tb_sem_wait(sem);
+}
+
+static void plain_sem_post(void *sem)
+{
+    tb_sem_post(sem);
+}
+
+const struct flavour flavour_pthread = {
+    .name = "pthread",
+    .group_init = tb_group_init,
+    .chan_create = plain_chan_create,
+    .chan_destroy = plain_chan_destroy,
+    .chan_send = plain_chan_send,
+    .chan_recv = plain_chan_recv,
+    .chan_close = plain_chan_close,
+    .sem_create = plain_sem_create,
+    .sem_destroy = plain_sem_destroy,
+    .sem_wait = plain_sem_wait,
+    .sem_post = plain_sem_post,
+};
+
+static void *futex_chan_create(size_t elem_size, size_t capacity)
+{
+    return tb_futex_chan_create(elem_size, capacity);
+}
+
+static void futex_chan_destroy(void *chan)
+{
+    tb_futex_chan_destroy(chan);
+}
+
+static int futex_chan_send(void *chan, const void *elem)
+{
+    return tb_futex_chan_send(chan, elem);
+}
+
+static int futex_chan_recv(void *chan, void *elem)
+{
+    return tb_futex_chan_recv(chan, elem);
+}
+
+static void futex_chan_close(void *chan)
+{
+    tb_futex_chan_close(chan);
+}
+
+static void *futex_sem_create(unsigned count)
+{
+    struct tb_futex_sem *sem = malloc(sizeof *sem);
+
+    assert_non_null(sem);
+    tb_futex_sem_init(sem, count);
+    return sem;
+}
+
+static void futex_sem_destroy(void *sem)
+{
+    tb_futex_sem_destroy(sem);
+    free(sem);
+}
+
+static void futex_sem_wait(void *sem)
+{
+    tb_futex_sem_wait(sem);
+}
+
+static void futex_sem_post(void *sem)
+{
+    tb_futex_sem_post(sem);
+}
+
+const struct flavour flavour_futex = {
+    .name = "pthread-futex",
+    .group_init = tb_futex_group_init,
+    .chan_create = futex_chan_create,
+    .chan_destroy = futex_chan_destroy,
+    .chan_send = futex_chan_send,
+    .chan_recv = futex_chan_recv,
+    .chan_close = futex_chan_close,
+    .sem_create = futex_sem_create,
+    .sem_destroy = futex_sem_destroy,
+    .sem_wait = futex_sem_wait,
+    .sem_post = futex_sem_post,
+};
+
+int allowed_cpus(int *ret_cpu, int max)
+{
+    cpu_set_t set;
+    int n = 0;
+
+    assert_int_equal(sched_getaffinity(0, sizeof set, &set), 0);
+    for (int cpu = 0; cpu < CPU_SETSIZE && n < max; cpu++)
+        if (CPU_ISSET(cpu, &set))
+            ret_cpu[n++] = cpu;
+    return n;
+}
+
+void publish_tid(_Atomic pid_t *slot)
+{
+    atomic_store(slot, (pid_t)syscall(SYS_gettid));
+}
+
+static bool asleep(pid_t tid)
+{
+    char path[64], line[128] = "";
+    char state = '?';
+
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", (int)tid);
+    FILE *file = fopen(path, "r");
+    if (file == NULL)
+        return false;
+    /* The name in parentheses has no blank in these tests. */
+    if (fgets(line, sizeof line, file) != NULL)
+        sscanf(line, "%*d %*s %c", &state);
+    fclose(file);
+    return state == 'S';
+}
+
+void await_asleep(_Atomic pid_t *slot)
+{
+    pid_t tid;
+
+    while ((tid = atomic_load(slot)) == 0)
+        sched_yield();
+    while (!asleep(tid))
+        sched_yield();
+}
+
+uint64_t next_random(uint64_t *state)
+{
+    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
+
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
+
+uint64_t test_seed(void)
+{
+    const char *text = getenv("TB_SEED");
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    uint64_t seed =
+        text != NULL ? strtoull(text, NULL, 0) : (uint64_t)now.tv_sec ^ (uint64_t)now.tv_nsec << 20;
+    fprintf(stderr, "seed: TB_SEED=%" PRIu64 "\n", seed);
+    return seed;
+}
