@@ -26,8 +26,8 @@
  * (`searching` goes 0 -> 1 by compare-and-swap), so a burst of submissions
  * wakes one worker, and that one, on finding work, wakes the next if there is
  * more. Whoever takes `searching` from 1 to 0 without going to sleep must look
- * at the queues again, since submitters relied on him: gti_idle_found() says
- * so, and gti_idle_wake() does it itself when it finds nobody to wake.
+ * at the queues again, since submitters relied on him: gti_idle_found() and
+ * gti_idle_wake() say so.
  *
  * Work for one certain worker (bound tasks) does not use the counters: the
  * sender publishes, fences, and wakes that worker if its word says SLEEPING.
@@ -50,14 +50,17 @@ enum gti_idle_word {
     GTI_WOKEN_DIRECTLY, /* by gti_idle_wake_this(): not counted */
 };
 
+/* One worker's word, alone on its lines: it is the futex. */
+struct gti_idle_slot {
+    GTI_ATOMIC(uint32_t) word; /* enum gti_idle_word */
+    char apart_[124];
+};
+
 struct gti_idle {
     GTI_ATOMIC(uint32_t) searching;
     GTI_ATOMIC(uint32_t) sleeping;
-};
-
-/* A worker's own part. */
-struct gti_idle_slot {
-    GTI_ATOMIC(uint32_t) word; /* enum gti_idle_word; the futex */
+    struct gti_idle_slot *slot; /* one per worker */
+    int workers;
 };
 
 /* busy -> searching */
@@ -72,7 +75,13 @@ static inline void gti_idle_search(struct gti_idle *idle)
 static inline bool gti_idle_found(struct gti_idle *idle)
 {
     /* Ordering: acq_rel, edge IDLE-COUNT <-> gti_idle_search(). */
-    return GTI_SUB(idle->searching, 1u, acq_rel) == 1u;
+    if (GTI_SUB(idle->searching, 1u, acq_rel) != 1u)
+        return false;
+    /* A submitter that saw us searching woke nobody: the caller's look at the
+     * queues comes after the decrement, as W4 comes after W2.
+     * Ordering: seq_cst, edge IDLE-DEKKER <-> gti_idle_published(). */
+    GTI_FENCE(seq_cst);
+    return true;
 }
 
 /* searching -> sleeping: W1 to W3. The caller then does W4, and
@@ -124,12 +133,26 @@ static inline bool gti_idle_published(struct gti_idle *idle)
     return GTI_LOAD(idle->sleeping, relaxed) != 0u && GTI_LOAD(idle->searching, relaxed) == 0u;
 }
 
-/* Waker: become the one who wakes. False: somebody searches by now. */
-static inline bool gti_idle_begin_wake(struct gti_idle *idle)
+#define GTI_IDLE_NOBODY (-1) /* somebody searches by now: done */
+#define GTI_IDLE_RETRY  (-2) /* nobody sleeps: the caller must look at the queues again */
+
+/* Waker, after gti_idle_published(): the index of the worker to futex-wake, or
+ * one of the above. The search for a sleeper begins at `first`. */
+static inline int gti_idle_wake(struct gti_idle *idle, int first)
 {
     uint32_t none = 0u;
     /* Ordering: acq_rel, edge IDLE-COUNT <-> gti_idle_found(). */
-    return GTI_CAS(idle->searching, none, 1u, acq_rel);
+    if (!GTI_CAS(idle->searching, none, 1u, acq_rel))
+        return GTI_IDLE_NOBODY;
+    for (int i = 0; i < idle->workers; i++) {
+        int at = (first + i) % idle->workers;
+        if (gti_idle_claim(idle, &idle->slot[at], (uint32_t)GTI_WOKEN))
+            return at;
+    }
+    /* All awake by now. We held `searching` for a moment, and others may have
+     * relied on it. */
+    (void)gti_idle_found(idle);
+    return GTI_IDLE_RETRY;
 }
 
 #endif

@@ -105,7 +105,9 @@ static void destroy(void)
     gti_tasks_destroy();
     gti_inject_destroy();
     free(gti_rt.worker);
+    free(gti_rt.idle.slot);
     gti_rt.worker = NULL;
+    gti_rt.idle.slot = NULL;
     gti_rt.workers = 0;
 }
 
@@ -144,9 +146,13 @@ static int start_locked(const gt_config *config)
         return err;
     }
     memset(&gti_rt, 0, sizeof gti_rt);
-    gti_rt.worker =
-        aligned_alloc(_Alignof(struct gti_worker), (size_t)c.workers * sizeof(struct gti_worker));
-    if (!gti_rt.worker) {
+    size_t count = (size_t)c.workers;
+    gti_rt.worker = aligned_alloc(_Alignof(struct gti_worker), count * sizeof(struct gti_worker));
+    gti_rt.idle.slot = calloc(count, sizeof(struct gti_idle_slot));
+    gti_rt.idle.workers = c.workers;
+    if (!gti_rt.worker || !gti_rt.idle.slot) {
+        free(gti_rt.worker);
+        free(gti_rt.idle.slot);
         snprintf(start_error, sizeof start_error, "no memory for %d workers", c.workers);
         return -ENOMEM;
     }

@@ -53,7 +53,6 @@ struct gti_worker {
     /* Others. */
     struct gti_runq runq;
     GTI_ATOMIC(struct gti_task *) inbox GTI_NO_SHARING; /* newest first */
-    struct gti_idle_slot idle;
 } GTI_NO_SHARING;
 
 struct gti_runtime {

@@ -27,30 +27,20 @@ static bool work_is_visible(void)
     return false;
 }
 
-/* Wake one sleeper, as the searcher that `searching` counts already. */
-static bool wake_a_sleeper(struct gti_worker *w)
+static void futex_wake(struct gti_worker *w, int sleeper)
 {
-    int first = w ? w->id + 1 : 0;
-    for (int i = 0; i < gti_rt.workers; i++) {
-        struct gti_worker *v = &gti_rt.worker[(first + i) % gti_rt.workers];
-        if (gti_idle_claim(&gti_rt.idle, &v->idle, GTI_WOKEN)) {
-            count_wake(w);
-            gti_os_futex_wake(&v->idle.word.v_, 1);
-            return true;
-        }
-    }
-    return false;
+    count_wake(w);
+    gti_os_futex_wake(&gti_rt.idle.slot[sleeper].word.v_, 1);
 }
 
 static GTI_NOINLINE void wake_slow(struct gti_worker *w)
 {
+    int sleeper;
     do {
-        if (!gti_idle_begin_wake(&gti_rt.idle) || wake_a_sleeper(w))
-            return;
-        /* All awake by now. We held `searching` for a moment, and others may
-         * have relied on it: look again. */
-        (void)gti_idle_found(&gti_rt.idle);
-    } while (gti_idle_published(&gti_rt.idle) && work_is_visible());
+        sleeper = gti_idle_wake(&gti_rt.idle, w ? w->id + 1 : 0);
+    } while (sleeper == GTI_IDLE_RETRY && gti_idle_published(&gti_rt.idle) && work_is_visible());
+    if (sleeper >= 0)
+        futex_wake(w, sleeper);
 }
 
 void gti_worker_wake_any(struct gti_worker *w)
@@ -63,10 +53,8 @@ void gti_worker_wake_this(struct gti_worker *target)
 {
     /* Ordering: seq_cst, edge IDLE-DEKKER <-> gti_idle_prepare(). */
     GTI_FENCE(seq_cst);
-    if (gti_idle_claim(&gti_rt.idle, &target->idle, GTI_WOKEN_DIRECTLY)) {
-        count_wake(gti_worker_self());
-        gti_os_futex_wake(&target->idle.word.v_, 1);
-    }
+    if (gti_idle_claim(&gti_rt.idle, &gti_rt.idle.slot[target->id], GTI_WOKEN_DIRECTLY))
+        futex_wake(gti_worker_self(), target->id);
 }
 
 /* ---- sources of work ------------------------------------------------------ */
@@ -166,13 +154,14 @@ static struct gti_task *spin(struct gti_worker *w)
 /* Returns as searching; with a task if the last look found one. */
 static struct gti_task *sleep_once(struct gti_worker *w)
 {
-    gti_idle_prepare(&gti_rt.idle, &w->idle);
+    struct gti_idle_slot *slot = &gti_rt.idle.slot[w->id];
+    gti_idle_prepare(&gti_rt.idle, slot);
     struct gti_task *t = any_work(w);
     if (!t && !gti_worker_stopping()) {
         w->sleeps++;
-        gti_os_futex_wait(&w->idle.word.v_, GTI_SLEEPING, gti_timers_next(&w->timers));
+        gti_os_futex_wait(&slot->word.v_, GTI_SLEEPING, gti_timers_next(&w->timers));
     }
-    gti_idle_awake(&gti_rt.idle, &w->idle);
+    gti_idle_awake(&gti_rt.idle, slot);
     return t;
 }
 
