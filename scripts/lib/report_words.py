@@ -55,10 +55,10 @@ def clean(text, limit=400):
     return line[:limit] + "..." if len(line) > limit else line
 
 
-def markdown(text):
+def markdown(text, limit=600):
     """clean(), with what Markdown or the HTML inside it would act on made harmless."""
     out = []
-    for char in clean(text):
+    for char in clean(text, limit):
         out.append("&#%d;" % ord(char) if char in "\\`*_{}[]<>|&#!~@$" else char)
     line = "".join(out)
     return "&#%d;%s" % (ord(line[0]), line[1:]) if line[:1] in ("-", "+", "=") else line

@@ -1,0 +1,76 @@
+"""Writes a run's report.
+
+    write(run_dir, formats=("html", "md")) -> list of paths
+
+report.html is one file that needs nothing else: no script, no request. report.md links charts/*.svg beside it. A
+missing gnuplot costs the charts only; the report says how to draw them later. Everything is computed from the
+stored files, so writing it again gives the same text.
+"""
+
+import os
+
+from . import plots, report_content, report_pages, samples, schema
+from .errors import CannotWriteError, UsageError
+from .report_model import Model
+from .store import write_text
+
+RENDER = {"html": report_pages.html_page, "md": report_pages.markdown_page}
+
+
+def write(run_dir, *, formats=("html", "md")):
+    unknown = [name for name in formats if name not in RENDER]
+    if unknown:
+        raise UsageError("format %s: the formats are %s" % (unknown[0], ", ".join(sorted(RENDER))))
+    run = samples.load_run(run_dir)
+    schema.check_run(run)
+    return write_loaded(run, formats)
+
+
+def write_loaded(run, formats):
+    directory = os.path.dirname(run.path) if os.path.isfile(run.path) else run.path
+    model = Model(run)
+    pictures = draw(model)
+    store_charts(directory, pictures)
+    sections = report_content.sections(model, pictures)
+    paths = []
+    for name in formats:
+        path = os.path.join(directory, "report." + name)
+        write_text(path, RENDER[name](run, sections))
+        paths.append(path)
+    return paths
+
+
+def draw(model):
+    """[(group, Picture or a sentence)]; a chart that fails says so in its place."""
+    have_gnuplot = plots.version() is not None
+    found = []
+    for group, chart in plots.build(model):
+        if not isinstance(chart, str):
+            chart = _drawn(chart, have_gnuplot)
+        found.append((group, chart))
+    return found
+
+
+def _drawn(chart, have_gnuplot):
+    if not have_gnuplot:
+        return report_content.Picture(chart, None, "gnuplot is missing; " + plots.INSTALL)
+    try:
+        return report_content.Picture(chart, plots.draw(chart))
+    except plots.PlotError as error:
+        return report_content.Picture(chart, None, str(error))
+
+
+def store_charts(directory, pictures):
+    """charts/<name>.svg of every drawn chart."""
+    drawn = [p for _, p in pictures if isinstance(p, report_content.Picture) and p.svg is not None]
+    if not drawn:
+        return
+    charts = os.path.join(directory, "charts")
+    try:
+        if os.path.islink(charts):
+            raise CannotWriteError("cannot write %s: it is a symbolic link" % charts)
+        os.makedirs(charts, exist_ok=True)
+    except OSError as error:
+        raise CannotWriteError("cannot write %s: %s" % (charts, error.strerror)) from None
+    for picture in drawn:
+        write_text(os.path.join(charts, picture.chart.name + ".svg"), picture.svg + "\n")

@@ -1,0 +1,113 @@
+"""What a report says, in order, free of HTML and Markdown: report_pages.py renders it twice.
+
+A section is (id, title, blocks); a block is one of the classes below. All text is plain; the renderers escape it.
+"""
+
+import math
+
+from . import report_facts, report_tables, stats, verdicts
+from .report_words import clean, figure, operation
+
+HOW_JUDGED = (
+    "Every value is the median of fresh processes, with the interval of the median between two order statistics "
+    "(6 values: smallest to largest, 96.9 %; 10 values: 2nd to 9th, 97.9 %); below 6 values only the range is shown "
+    "and says so. Ratios are paired by round. “differs” means that the interval of the ratio excludes 1, that "
+    "the ratio is further from 1 than the noise floor of the run, and that the exact sign test gives p < 0.05 "
+    "after Holm's correction over the family: the headline cells of the same workload at the same P and placement, "
+    "the points of one line of a chart. No outlier is dropped.")
+HEADLINE = (
+    "A headline compares gt in its default configuration with the fastest backend of the pthread family that offers "
+    "the cell, on the same CPUs and placement; the ratio to plain pthread stands beside it. The fastest is found from "
+    "the same samples, which leans slightly against gt. A pair of tasks on several CPUs without a placement is shown "
+    "and is no headline.")
+TOO_FEW_ROUNDS = (
+    "“every round agrees, too few rounds”: with n rounds the sign test cannot go below 2^(1-n), 0.031 for 6, "
+    "so in a family of two or more cells six rounds are not enough, however large the difference. "
+    "More replicates decide it.")
+NOT_BUILT = ("The grade of the environment and the claims scorecard are not built in this version; calibration of the "
+             "clock and the A/A run are not either.")
+
+
+class Paragraph:
+    def __init__(self, text):
+        self.text = text
+
+
+class Bullets:
+    def __init__(self, items):
+        self.items = list(items)
+
+
+class Command:
+    def __init__(self, words, command):
+        self.words, self.command = words, command
+
+
+class Table:
+    """header: [(text, is_text)]; rows: [(starts_group, [(text, class)])]."""
+
+    def __init__(self, header, rows):
+        self.header, self.rows = header, rows
+
+
+class Picture:
+    """chart with its checked SVG, or svg None and why."""
+
+    def __init__(self, chart, svg, why=None):
+        self.chart, self.svg, self.why = chart, svg, why
+
+
+def sections(model, pictures):
+    """pictures: [(group, Picture or a sentence)] in order."""
+    found = [("verdicts", "Verdicts", _verdicts(model))]
+    found.append(("environment", "Environment", report_facts.environment(model.run)))
+    found.append(("hero", "gt against OS threads", _pictures(pictures, "hero")))
+    for group in sorted({c.group for c in model.cells}, key=lambda g: [c.group for c in model.cells].index(g)):
+        found.append((group, "Group: " + group, _group(model, group, pictures)))
+    found.append(("limits", "Capacity and limits", report_tables.limits(model)))
+    found.append(("absent", "Skipped, invalid, failed", report_tables.absent(model)))
+    found.append(("noise", "Noise", _noise(model, pictures)))
+    found.append(("provenance", "Provenance", report_facts.provenance(model.run)))
+    return found
+
+
+def _pictures(pictures, group):
+    blocks = []
+    for key, picture in pictures:
+        if key == group:
+            blocks.append(picture if isinstance(picture, Picture) else Paragraph("No chart: %s." % clean(picture)))
+    return blocks
+
+
+def _verdicts(model):
+    blocks = [Bullets(verdicts.of_model(model)), Paragraph(HEADLINE), Paragraph(HOW_JUDGED)]
+    if model.count(stats.ROUNDS_MISSING):
+        blocks.append(Paragraph(TOO_FEW_ROUNDS))
+    blocks.append(Paragraph(NOT_BUILT))
+    for note in model.run.notes:
+        blocks.append(Paragraph("Note: " + note))
+    return blocks
+
+
+def _group(model, group, pictures):
+    blocks = _pictures(pictures, group)
+    workloads = [w for w in model.workloads() if w.split("/")[0] == group]
+    blocks.append(Bullets("%s: one operation is %s." % (w, operation(w)) for w in workloads))
+    profile = model.run.machine.get("profile") or "default"
+    profile = profile if profile in ("quick", "default", "full") else "default"
+    blocks.append(Command("Again:", "scripts/greenbench run --profile %s --filter '%s/*'" % (profile, group)))
+    blocks += report_tables.group(model, workloads)
+    return blocks
+
+
+def _noise(model, pictures):
+    blocks = _pictures(pictures, "noise")
+    if model.floor is None:
+        return blocks + [Paragraph("No series has the six values that a noise floor needs, so nothing is judged.")]
+    blocks.append(Paragraph(
+        "Noise floor: %s %%. Each of %d series (a cell on a backend) was compared with itself, neighbouring replicates "
+        "as if they were two backends; the floor is the 95th percentile of these differences, at least 1 %%. The "
+        "largest was %s %%." % (figure(model.floor.percent, 2), model.floor.series,
+                                figure(100 * math.expm1(model.floor.largest), 2))))
+    blocks += report_tables.loudest(model)
+    return blocks

@@ -1,0 +1,204 @@
+"""The tables of a report."""
+
+from . import report_content as content
+from . import stats
+from .chart_bars import split_of
+from .report_model import KERNEL_MEMORY_FROM, MEMORY_PARTS, PLAIN, SUBJECT
+from .report_words import (count, count_bytes, figure, interval_words, nanoseconds, per_op, ratio_words)
+
+TIME_HEADER = [("cell", True), ("backend", True), ("time/op", False), ("interval", False), ("n", False),
+               ("CPU time/op", False), ("switches/op", False), ("faults/op", False), ("gt / this", False),
+               ("verdict", True)]
+MEMORY_HEADER = [("cell", True), ("backend", True), ("bytes/task", False), ("interval", False), ("n", False),
+                 ("user", False), ("page tables", False), ("kernel stack", False), ("slab", False),
+                 ("gt / this", False), ("verdict", True)]
+LOUDEST = 8
+
+
+def group(model, workloads):
+    """The tables of one group: one of times, one of memory."""
+    blocks = []
+    timed = [c for w in workloads if not w.startswith("memory/") for c in model.of_workload(w)]
+    parked = [c for w in workloads if w == "memory/parked" for c in model.of_workload(w)]
+    other = [c for w in workloads if w.startswith("memory/") and w not in ("memory/parked", "memory/capacity")
+             for c in model.of_workload(w)]
+    if timed or other:
+        blocks.append(content.Table(TIME_HEADER, _rows(model, timed + other, _time_columns)))
+    if parked:
+        blocks.append(content.Table(MEMORY_HEADER, _rows(model, parked, _memory_columns)))
+    if "memory/capacity" in workloads:
+        blocks.append(content.Paragraph("memory/capacity is a number of tasks, not a cost: see “Capacity and "
+                                        "limits”."))
+    return blocks
+
+
+def _rows(model, cells, columns):
+    rows = []
+    for cell in cells:
+        first = True
+        for backend in model.backends:
+            series = model.get(cell, backend)
+            if series is None or (series.state == "skipped" and not series.good):
+                continue
+            cells_ = [(cell.name if first else "", "text"), (backend, "text")] + columns(series)
+            rows.append((first, cells_ + _ratio_columns(model, cell, series)))
+            first = False
+    return rows
+
+
+def _n(series):
+    good, total = len(series.good), len(series.samples)
+    return str(good) if good == total else "%d of %d" % (good, total)
+
+
+def _value_columns(series, samples, values, write):
+    if not values:
+        return [("-", None), ("-", None), (_n(series), None)]
+    return [(write(stats.median(values)), None), (interval_words(stats.median_interval(values), write), None),
+            (_n(series), None)]
+
+
+def measured(series):
+    """The samples whose time may be shown: good ones, or all that are invalid when the series is."""
+    if series.state == "invalid":
+        return [s for s in series.samples if s["status"] in ("ok", "invalid")]
+    return series.good
+
+
+def _time_columns(series):
+    samples = [s for s in measured(series) if s["ns_per_op"]]
+    columns = _value_columns(series, samples, [s["ns_per_op"] for s in samples], nanoseconds)
+    cpu = [s["cpu_ns_per_op"] for s in samples if s["cpu_ns_per_op"] is not None]
+    columns.append((nanoseconds(stats.median(cpu)) if cpu else "-", None))
+    columns.append((per_op(_rate(samples, ("voluntary_switches", "involuntary_switches"))), None))
+    columns.append((per_op(_rate(samples, ("minor_faults", "major_faults"))), None))
+    return columns
+
+
+def _rate(samples, keys):
+    """Median of a sum of usage counters per operation."""
+    rates = []
+    for sample in samples:
+        usage, operations = sample["usage"], sample.get("operations")
+        if usage and operations and all(isinstance(usage.get(key), int) for key in keys):
+            rates.append(sum(usage[key] for key in keys) / operations)
+    return stats.median(rates) if rates else None
+
+
+def _memory_columns(series):
+    columns = _value_columns(series, series.good, series.values, count_bytes)
+    split, memories = split_of(series), [s["memory"] for s in series.good if s["memory"]]
+    if split is None:
+        return columns + [("-", None)] * 4
+    noise = max((m["noise_bytes"] or 0) / m["n"] for m in memories if m["n"])
+    few = series.cell.number("n") is not None and series.cell.number("n") < KERNEL_MEMORY_FROM
+    for key, part in zip(MEMORY_PARTS, split):
+        if key != "user_bytes" and few:
+            columns.append(("n < %d" % KERNEL_MEMORY_FROM, None))
+        else:
+            columns.append((count_bytes(part) if part > noise or part == 0 else "< " + count_bytes(noise), None))
+    return columns
+
+
+def _ratio_columns(model, cell, series):
+    if series.state != "ok":
+        return [("-", None), ("%s: %s" % (series.state, series.reason), "why bad")]
+    if series.backend == SUBJECT:
+        headline = model.headline(cell)
+        return [("", None), ("" if headline else "no headline: " + model.why_no_headline(cell), "why")]
+    comparison = model.compare(cell, SUBJECT, series.backend)
+    ratio = ratio_words(comparison.ratio) if comparison else "-"
+    headline = model.headline(cell)
+    if headline is not None and headline.other is series:
+        kind = "text good" if headline.verdict == stats.DIFFERS else "why"
+        return [(ratio, None), ("fastest: " + headline.verdict, kind)]
+    words = "; ".join(series.remarks)
+    return [(ratio, None), (("plain; " if words else "plain") + words if series.backend == PLAIN else words, "why")]
+
+
+# --- limits, skipped, noise -----------------------------------------------------------------------
+
+def limits(model):
+    rows = []
+    for cell in model.cells:
+        first = True
+        for backend in model.backends:
+            series = model.get(cell, backend)
+            for limit, samples in _by_limit(series):
+                rows.append((first, [(cell.name if first else "", "text"), (backend, "text"),
+                                     (count(limit["reached"]), None), (str(limit["errno"] or "unknown"), "text"),
+                                     (_limit_value(limit), "text"), (str(len(samples)), None),
+                                     (samples[0]["reason"] or "", "why")]))
+                first = False
+    if not rows:
+        return [content.Paragraph("No cell of this run ended at a limit of the system.")]
+    header = [("cell", True), ("backend", True), ("reached", False), ("errno", True), ("limit", True),
+              ("replicates", False), ("in words", True)]
+    return [content.Paragraph("A limit that was reached is a result. Each was found in a process of its own, with "
+                              "everything else that ran on the machine counting against the same limit."),
+            content.Table(header, rows)]
+
+
+def _by_limit(series):
+    found = {}
+    for sample in series.samples if series else ():
+        if sample["status"] == "limit" and sample["limit"]:
+            limit = sample["limit"]
+            key = (limit["reached"], str(limit["errno"]), str(limit.get("name")))
+            found.setdefault(key, (limit, []))[1].append(sample)
+    return [found[key] for key in sorted(found)]
+
+
+def _limit_value(limit):
+    name, value = limit.get("name"), limit.get("value")
+    if not name:
+        return "unknown"
+    return name if value is None else "%s = %s" % (name, value)
+
+
+def absent(model):
+    """Every replicate without a usable value, by backend, ending and reason; then what the plan left out."""
+    found = {}
+    for sample in model.run.samples:
+        if sample["status"] not in ("ok", "limit"):
+            key = (sample["status"], sample["backend"], sample["reason"] or "no reason recorded")
+            found.setdefault(key, {}).setdefault(sample["cell"], []).append(sample)
+    order = ("failed", "crashed", "timeout", "invalid", "skipped")
+    rows = []
+    for key in sorted(found, key=lambda k: (order.index(k[0]), k[1], k[2])):
+        status, backend, reason = key
+        rows.append((False, [(status, "text" if status == "skipped" else "text bad"), (backend, "text"),
+                             (reason, "why"), (str(sum(map(len, found[key].values()))), None),
+                             (", ".join(sorted(found[key])), "why")]))
+    header = [("how", True), ("backend", True), ("why", True), ("replicates", False), ("cells", True)]
+    blocks = [content.Table(header, rows)] if rows else [content.Paragraph("Nothing was skipped, invalid or failed.")]
+    return blocks + _left_out(model.run.plan)
+
+
+def _left_out(plan):
+    """plan.json is read for this one list, and trusted no further than its types."""
+    entries = plan.get("left_out")
+    entries = [e for e in entries if isinstance(e, dict)] if isinstance(entries, list) else []
+    if not entries:
+        return []
+    rows = [(False, [(str(e.get("cell")), "text"), (str(e.get("reason")), "why")]) for e in entries]
+    return [content.Paragraph("In the profile, but left out because it would not have fitted:"),
+            content.Table([("cell", True), ("why", True)], rows)]
+
+
+def loudest(model):
+    """The series with the widest spread: where doubt is best placed."""
+    spreads = []
+    for series in model.series.values():
+        if series.state == "ok" and len(series.values) > 1:
+            middle = stats.median(series.values)
+            spreads.append((max(series.values) / min(series.values), middle, series))
+    spreads.sort(key=lambda item: (-item[0], item[2].cell.name, item[2].backend))
+    rows = []
+    for spread, middle, series in spreads[:LOUDEST]:
+        rows.append((False, [(series.cell.name, "text"), (series.backend, "text"), (str(len(series.values)), None),
+                             (figure(min(series.values) / middle), None), (figure(max(series.values) / middle), None),
+                             (figure(spread) + "x", None)]))
+    header = [("cell", True), ("backend", True), ("n", False), ("smallest / median", False),
+              ("largest / median", False), ("largest / smallest", False)]
+    return [content.Paragraph("The series with the widest spread:"), content.Table(header, rows)] if rows else []
