@@ -22,6 +22,7 @@ class Settings:
         self.root = root
         self.profile = "default"
         self.filter, self.backend, self.place = [], [], None
+        self.group = None       # only this group: a target of the Meson flow
         self.machine = self.output = self.bench_dir = self.seed = self.mem = None
         self.spin_ns, self.watchdog = profiles.SPIN_NS, WATCHDOG_SECONDS
         self.allow_debug = self.no_report = False
@@ -67,13 +68,8 @@ def open_run(settings, warn):
     utc = runner.utc_now()
     path = store.create_run(settings.output, name, utc, machine.revision(settings.root)[0])
     try:
-        told = bench.machine(backends[0])
-        if told.get("optimized") is False and not settings.allow_debug:
-            raise errors.UnsupportedError(
-                "%s is a debug build and measures nothing: build with --buildtype=release"
-                " (--allow-debug runs it all the same)" % bench.path(backends[0]))
-        facts = profiles.Machine(len(machine.allowed_cpus()), told["placements"])
-        plan = planning.make(settings.profile, facts, backends, settings.filter, settings.place)
+        told = ask(bench, backends, settings)
+        plan = make_plan(settings, told, backends)
         store.write_json(os.path.join(path, "machine.json"), machine.describe(
             settings.root, name, utc, settings.profile, settings.command, told))
         bench.topology(backends[0], os.path.join(path, "topology.xml"))
@@ -82,6 +78,26 @@ def open_run(settings, warn):
         store.remove_empty_run(path)
         raise
     return Opened(settings, path, bench, plan, name)
+
+
+def ask(bench, backends, settings):
+    """What an executable says of the machine and of its own build."""
+    told = bench.machine(backends[0])
+    if told.get("optimized") is False and not settings.allow_debug:
+        raise errors.UnsupportedError(
+            "%s is a debug build and measures nothing: build with --buildtype=release"
+            " (--allow-debug runs it all the same)" % bench.path(backends[0]))
+    return told
+
+
+def make_plan(settings, told, backends):
+    facts = profiles.Machine(len(machine.allowed_cpus()), told["placements"])
+    plan = planning.make(settings.profile, facts, backends, settings.filter, settings.place)
+    if settings.group:
+        plan = planning.of_group(plan, settings.group)
+        if not plan.cells and not plan.skipped:
+            raise errors.SkippedError("%s: skipped, no cell of it is selected" % settings.group)
+    return plan
 
 
 def write_plan(path, settings, state, recorded, plan):
@@ -127,29 +143,40 @@ def main(settings, out):
     return conclude(opened.path, current, interrupted, settings, display)
 
 
-def run_session(current, opened):
-    """Run it; the signal that interrupted it, or None."""
+def run_session(current, opened, state_when_done="finished", earlier=()):
+    """Run it; the signal that interrupted it, or None. earlier: what plan.json
+    already holds of other groups."""
     interrupted = None
     state = "interrupted"
     try:
         current.run()
-        state = "finished"
+        state = state_when_done
     except runner.Interrupted as e:
         interrupted = e
     finally:
         current.display.finish()
-        write_plan(opened.path, opened.settings, state, current.plan_record(), current.plan)
+        write_plan(opened.path, opened.settings, state,
+                   {**dict(earlier), **current.plan_record()}, current.plan)
     return interrupted
 
 
 def conclude(path, current, interrupted, settings, display):
     if interrupted:
-        display.note("interrupted by %s: %d samples are kept in %s" % (interrupted, current.order, path))
-        if current.order:
-            display.note("draw what is there: scripts/greenbench report %s" % path)
-        return errors.INTERRUPTED
+        return say_interrupted(path, current, interrupted, display)
     if not settings.no_report:
         report(path, display)
+    return judge(current, display)
+
+
+def say_interrupted(path, current, interrupted, display):
+    display.note("interrupted by %s: %d samples are kept in %s" % (interrupted, current.order, path))
+    if current.order:
+        display.note("draw what is there: scripts/greenbench report %s" % path)
+    return errors.INTERRUPTED
+
+
+def judge(current, display):
+    """The exit status of a session that ran to its end."""
     failing = [s for s in current.bad if session.fails_the_run(s)]
     for sample in failing:
         display.note(session.complaint(sample))
