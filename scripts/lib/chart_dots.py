@@ -11,7 +11,7 @@ SHIFT = 0.16
 def ping_pong(model):
     return _build(model, model.of_workload("channel/ping_pong"), "ping_pong",
                   "One message one way, by placement and capacity",
-                  "A round trip is two operations, so it costs twice the figure. Rows without a placement are left to "
+                  "A round trip is two operations, so it costs twice the figure. Rows marked free are left to "
                   "the schedulers: gt puts the pair together, the kernel spreads it, so no ratio is a headline there.",
                   "no backend has a value for channel/ping_pong")
 
@@ -57,6 +57,6 @@ def _short(backend):
 
 def _label(cell, cells):
     """Without the workload where all rows share it."""
-    if len({c.workload for c in cells}) > 1:
-        return cell.label()
-    return cell.name[len(cell.workload) + 1:] or cell.name
+    shared = len({c.workload for c in cells}) == 1
+    words = cell.name[len(cell.workload) + 1:] if shared else cell.label()
+    return (words or cell.name) + (" (free)" if cell.is_free else "")

@@ -22,9 +22,9 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src 'none'; base-ur
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1a1a1a; --soft: #595959; --paper: #ffffff; --line: #d0d0d0;
-  --shade: #f3f3f3; --good: #00563b; --bad: #9c2a00; --link: #005a94; }
+  --shade: #f3f3f3; --bad: #9c2a00; --link: #005a94; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e8e8e8; --soft: #b0b0b0; --paper: #16181b; --line: #44484d;
-  --shade: #22262a; --good: #58d6a5; --bad: #ff9d6e; --link: #7cc4f5; } }
+  --shade: #22262a; --bad: #ff9d6e; --link: #7cc4f5; } }
 * { box-sizing: border-box; }
 body { margin: 0 auto; padding: 1.5rem 1.25rem 4rem; max-width: 1080px; color: var(--ink); background: var(--paper);
   font: 16px/1.5 system-ui, sans-serif; }
@@ -33,19 +33,20 @@ h1 { font-size: 1.6rem; margin: 0 0 .25rem; } h2 { font-size: 1.25rem; margin: 2
 a { color: var(--link); } nav a { margin-right: 1rem; white-space: nowrap; }
 code { font: .875em ui-monospace, monospace; background: var(--shade); padding: .1em .3em; border-radius: 3px;
   overflow-wrap: anywhere; }
-.soft { color: var(--soft); } .good { color: var(--good); } .bad { color: var(--bad); font-weight: 600; }
+.soft { color: var(--soft); } .differs { font-weight: 600; } .bad { color: var(--bad); font-weight: 600; }
 ul.verdicts li { margin: .35rem 0; }
 figure { margin: 1rem 0; padding: .5rem; background: #ffffff; border: 1px solid var(--line); border-radius: 6px;
   overflow-x: auto; } figure svg { display: block; width: 100%; min-width: 760px; height: auto; }
 figcaption { color: #404040; font-size: .9rem; padding: .25rem .25rem 0; } figcaption b { color: #1a1a1a; }
 .scroll { overflow-x: auto; margin: .5rem 0 1rem; }
 table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .2rem .6rem; text-align: right; border-bottom: 1px solid var(--line); vertical-align: top;
+th, td { padding: .2rem .5rem; text-align: right; border-bottom: 1px solid var(--line); vertical-align: top;
   white-space: nowrap; }
 th { font-weight: 600; background: var(--shade); } td.text, th.text { text-align: left; }
-td.why { text-align: left; white-space: normal; min-width: 16rem; } tr.first td { border-top: 2px solid var(--line); }
+td.why { text-align: left; white-space: normal; min-width: 12rem; overflow-wrap: anywhere; } th.cell { text-align: left; background: none; padding-top: .8rem;
+  font-family: ui-monospace, monospace; font-size: .8rem; }
 table.facts td { white-space: normal; text-align: left; overflow-wrap: anywhere; }
-@media print { :root { --ink: #000; --soft: #333; --paper: #fff; --shade: #f3f3f3; --line: #bbb; --good: #003d2a;
+@media print { :root { --ink: #000; --soft: #333; --paper: #fff; --shade: #f3f3f3; --line: #bbb;
   --bad: #7a2000; --link: #000; } body { max-width: none; padding: 0; font-size: 10pt; } nav { display: none; }
   figure, tr { break-inside: avoid; } figure svg { min-width: 0; } h2, h3 { break-after: avoid; }
   table { font-size: 7pt; } th, td { padding: 1pt 3pt; white-space: normal; } .scroll, figure { overflow: visible; } }
@@ -57,7 +58,11 @@ class Markup(str):
 
 
 def text(value, limit=2000):
-    return Markup(standard.escape(clean(value, limit), quote=True))
+    """A blank at either end stays, so that pieces of a sentence do not run together."""
+    raw = str(value)
+    line = clean(raw, limit)
+    before, after = " " if raw[:1] == " " else "", " " if raw[-1:] == " " and line else ""
+    return Markup(before + standard.escape(line, quote=True) + after)
 
 
 def tag(name, *children, **attributes):
@@ -83,12 +88,11 @@ def join(children):
 
 
 def table(header, rows, class_=None):
-    """header: [(text, class)]; rows: lists of cells made with tag("td"), or (class, list)."""
+    """header: [(text, class)]; rows: lists of cells made with tag("td") or tag("th")."""
     head = tag("thead", tag("tr", *[tag("th", words, class_=kind, scope="col") for words, kind in header]))
     body = []
-    for row in rows:
-        kind, cells = row if isinstance(row, tuple) else (None, row)
-        body.append(tag("tr", *cells, class_=kind))
+    for cells in rows:
+        body.append(tag("tr", *cells))
     return tag("div", tag("table", head, tag("tbody", *body), class_=class_), class_="scroll")
 
 

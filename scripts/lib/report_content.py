@@ -44,10 +44,11 @@ class Command:
 
 
 class Table:
-    """header: [(text, is_text)]; rows: [(starts_group, [(text, class)])]."""
+    """header: [(text, is_text)]; rows: [[(text, class)]]. grouped: the first column names a cell in the first of
+    its rows and is empty in the others."""
 
-    def __init__(self, header, rows):
-        self.header, self.rows = header, rows
+    def __init__(self, header, rows, grouped=False):
+        self.header, self.rows, self.grouped = header, rows, grouped
 
 
 class Picture:
@@ -92,7 +93,7 @@ def _verdicts(model):
 def _group(model, group, pictures):
     blocks = _pictures(pictures, group)
     workloads = [w for w in model.workloads() if w.split("/")[0] == group]
-    blocks.append(Bullets("%s: one operation is %s." % (w, operation(w)) for w in workloads))
+    blocks.append(Bullets("%s: one operation = %s." % (w, operation(w)) for w in workloads))
     profile = model.run.machine.get("profile") or "default"
     profile = profile if profile in ("quick", "default", "full") else "default"
     blocks.append(Command("Again:", "scripts/greenbench run --profile %s --filter '%s/*'" % (profile, group)))

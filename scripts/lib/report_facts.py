@@ -50,7 +50,7 @@ def _flatten(facts, prefix=""):
 
 
 def _row(name, value):
-    return (False, [(name, "text"), (_words(value), "why")])
+    return [(name, "text"), (_words(value), "why")]
 
 
 def _words(value):

@@ -175,6 +175,7 @@ class Comparison:
     def __init__(self, subject, other):
         self.cell, self.subject, self.other = subject.cell, subject, other
         self.ratio = stats.paired_ratio(subject.by_round, other.by_round)
+        self.family = self.cell.family
         self.complete = subject.complete and other.complete
         self.corrected_p = self.corrected_run = None
         self.verdict = None
@@ -183,6 +184,17 @@ class Comparison:
     def judged(self):
         """Counts towards its family: decided by the number of rounds, never by the outcome."""
         return self.ratio is not None and self.complete and not self.ratio.interval.is_range
+
+
+def direction(ratio, subject=SUBJECT):
+    """Which way a difference goes, as words."""
+    return "%s costs %s" % (subject, "less" if ratio.value < 1 else "more")
+
+
+def verdict_words(comparison):
+    if comparison.verdict == stats.DIFFERS:
+        return "%s: %s" % (comparison.verdict, direction(comparison.ratio, comparison.subject.backend))
+    return comparison.verdict
 
 
 INCOMPLETE = "not judged: some replicates did not succeed"
@@ -239,7 +251,7 @@ class Model:
         if subject.reason:
             return "%s: %s" % (SUBJECT, subject.reason)
         if cell.is_free:
-            return "placement left free: it compares the schedulers' choices, not the hand-over"
+            return "placement left free"
         if not self.rivals(cell):
             return self._why_no_rival(cell)
         return "no round has both"
@@ -247,7 +259,7 @@ class Model:
     def _why_no_rival(self, cell):
         found = [self.get(cell, b) for b in self.backends if b.startswith(FAMILY_PREFIX)]
         reasons = ["%s: %s" % (s.backend, s.reason) for s in found if s is not None and s.state != "skipped"]
-        return "; ".join(reasons) or "no backend of the pthread family runs this cell"
+        return "; ".join(reasons) or "no backend of the pthread family runs it"
 
     def _headline(self, cell):
         subject, rivals = self.get(cell, SUBJECT), self.rivals(cell)
@@ -279,7 +291,7 @@ def judge(comparisons, floor):
     families = {}
     judged = [c for c in comparisons if c.judged]
     for comparison in judged:
-        families.setdefault(comparison.cell.family, []).append(comparison)
+        families.setdefault(comparison.family, []).append(comparison)
     for members in families.values():
         for comparison, p in zip(members, stats.holm([c.ratio.p for c in members])):
             comparison.corrected_p = p

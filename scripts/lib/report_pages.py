@@ -4,6 +4,7 @@ from . import html
 from .report_content import Bullets, Command, Paragraph, Picture, Table
 from .report_words import markdown
 
+ALARMS = ("FAILED: ", "CRASHED: ", "TIMEOUT: ")
 SUBTITLE = "greenbench: green threads against OS threads"
 
 
@@ -14,7 +15,7 @@ def title_of(run):
 # --- HTML -----------------------------------------------------------------------------------------
 
 def html_page(run, sections):
-    links = [html.tag("a", title, href="#" + key) for key, title, _ in sections]
+    links = [html.Markup(html.tag("a", title, href="#" + key) + " ") for key, title, _ in sections]
     parts = [html.tag("header", html.tag("h1", SUBTITLE), html.tag("p", title_of(run), class_="soft"),
                       html.tag("nav", *links))]
     for key, title, blocks in sections:
@@ -26,20 +27,26 @@ def _html_block(block, section):
     if isinstance(block, Paragraph):
         return html.tag("p", html.text(block.text, 4000))
     if isinstance(block, Bullets):
-        return html.tag("ul", *[html.tag("li", item) for item in block.items],
-                        class_="verdicts" if section == "verdicts" else None)
+        items = [html.tag("li", item, class_="bad" if item.startswith(ALARMS) else None) for item in block.items]
+        return html.tag("ul", *items, class_="verdicts" if section == "verdicts" else None)
     if isinstance(block, Command):
         return html.tag("p", block.words + " ", html.tag("code", block.command))
     if isinstance(block, Picture):
         return _html_picture(block)
     header = [(words, "text" if is_text else None) for words, is_text in block.header]
-    rows = [("first" if first else None, [html.tag("td", words, class_=kind) for words, kind in cells])
-            for first, cells in block.rows]
-    return html.table(header, rows, "facts" if len(block.header) == 2 else None)
+    rows = []
+    for cells in block.rows:
+        if block.grouped:
+            if cells[0][0]:
+                rows.append([html.tag("th", cells[0][0], class_="cell", scope="rowgroup", colspan=len(header) - 1)])
+            cells = cells[1:]
+        rows.append([html.tag("td", words, class_=kind) for words, kind in cells])
+    return html.table(header[1:] if block.grouped else header, rows, "facts" if len(block.header) == 2 else None)
 
 
 def _html_picture(picture):
-    caption = html.tag("figcaption", html.tag("b", picture.chart.title + ". "), picture.chart.caption)
+    caption = html.tag("figcaption", html.tag("b", picture.chart.title + ". "),
+                       picture.chart.caption)
     if picture.svg is None:
         return html.tag("p", html.tag("b", picture.chart.title + ". "), "Not drawn: " + picture.why + ".")
     return html.tag("figure", html.Markup(picture.svg), caption)
@@ -78,6 +85,6 @@ def _markdown_picture(picture):
 def _markdown_table(table):
     lines = ["| %s |" % " | ".join(markdown(words) for words, _ in table.header),
              "| %s |" % " | ".join("---" if is_text else "---:" for _, is_text in table.header)]
-    for _, cells in table.rows:
+    for cells in table.rows:
         lines.append("| %s |" % " | ".join(markdown(words, 2000) for words, _ in cells))
     return lines

@@ -3,7 +3,7 @@
 from . import report_content as content
 from . import stats
 from .chart_bars import split_of
-from .report_model import KERNEL_MEMORY_FROM, MEMORY_PARTS, PLAIN, SUBJECT
+from .report_model import KERNEL_MEMORY_FROM, MEMORY_PARTS, PLAIN, SUBJECT, verdict_words
 from .report_words import (count, count_bytes, figure, interval_words, nanoseconds, per_op, ratio_words)
 
 TIME_HEADER = [("cell", True), ("backend", True), ("time/op", False), ("interval", False), ("n", False),
@@ -23,9 +23,9 @@ def group(model, workloads):
     other = [c for w in workloads if w.startswith("memory/") and w not in ("memory/parked", "memory/capacity")
              for c in model.of_workload(w)]
     if timed or other:
-        blocks.append(content.Table(TIME_HEADER, _rows(model, timed + other, _time_columns)))
+        blocks.append(content.Table(TIME_HEADER, _rows(model, timed + other, _time_columns), True))
     if parked:
-        blocks.append(content.Table(MEMORY_HEADER, _rows(model, parked, _memory_columns)))
+        blocks.append(content.Table(MEMORY_HEADER, _rows(model, parked, _memory_columns), True))
     if "memory/capacity" in workloads:
         blocks.append(content.Paragraph("memory/capacity is a number of tasks, not a cost: see “Capacity and "
                                         "limits”."))
@@ -41,7 +41,7 @@ def _rows(model, cells, columns):
             if series is None or (series.state == "skipped" and not series.good):
                 continue
             cells_ = [(cell.name if first else "", "text"), (backend, "text")] + columns(series)
-            rows.append((first, cells_ + _ratio_columns(model, cell, series)))
+            rows.append(cells_ + _ratio_columns(model, cell, series))
             first = False
     return rows
 
@@ -102,7 +102,7 @@ def _memory_columns(series):
 
 def _ratio_columns(model, cell, series):
     if series.state != "ok":
-        return [("-", None), ("%s: %s" % (series.state, series.reason), "why bad")]
+        return [("-", None), (series.reason, "why bad")]
     if series.backend == SUBJECT:
         headline = model.headline(cell)
         return [("", None), ("" if headline else "no headline: " + model.why_no_headline(cell), "why")]
@@ -110,8 +110,8 @@ def _ratio_columns(model, cell, series):
     ratio = ratio_words(comparison.ratio) if comparison else "-"
     headline = model.headline(cell)
     if headline is not None and headline.other is series:
-        kind = "text good" if headline.verdict == stats.DIFFERS else "why"
-        return [(ratio, None), ("fastest: " + headline.verdict, kind)]
+        kind = "why differs" if headline.verdict == stats.DIFFERS else "why"
+        return [(ratio, None), ("fastest; " + verdict_words(headline), kind)]
     words = "; ".join(series.remarks)
     return [(ratio, None), (("plain; " if words else "plain") + words if series.backend == PLAIN else words, "why")]
 
@@ -125,10 +125,9 @@ def limits(model):
         for backend in model.backends:
             series = model.get(cell, backend)
             for limit, samples in _by_limit(series):
-                rows.append((first, [(cell.name if first else "", "text"), (backend, "text"),
-                                     (count(limit["reached"]), None), (str(limit["errno"] or "unknown"), "text"),
-                                     (_limit_value(limit), "text"), (str(len(samples)), None),
-                                     (samples[0]["reason"] or "", "why")]))
+                rows.append([(cell.name if first else "", "text"), (backend, "text"), (count(limit["reached"]), None),
+                             (str(limit["errno"] or "unknown"), "text"), (_limit_value(limit), "text"),
+                             (str(len(samples)), None), (samples[0]["reason"] or "", "why")])
                 first = False
     if not rows:
         return [content.Paragraph("No cell of this run ended at a limit of the system.")]
@@ -136,7 +135,7 @@ def limits(model):
               ("replicates", False), ("in words", True)]
     return [content.Paragraph("A limit that was reached is a result. Each was found in a process of its own, with "
                               "everything else that ran on the machine counting against the same limit."),
-            content.Table(header, rows)]
+            content.Table(header, rows, True)]
 
 
 def _by_limit(series):
@@ -167,9 +166,8 @@ def absent(model):
     rows = []
     for key in sorted(found, key=lambda k: (order.index(k[0]), k[1], k[2])):
         status, backend, reason = key
-        rows.append((False, [(status, "text" if status == "skipped" else "text bad"), (backend, "text"),
-                             (reason, "why"), (str(sum(map(len, found[key].values()))), None),
-                             (", ".join(sorted(found[key])), "why")]))
+        rows.append([(status, "text" if status == "skipped" else "text bad"), (backend, "text"), (reason, "why"),
+                     (str(sum(map(len, found[key].values()))), None), (", ".join(sorted(found[key])), "why")])
     header = [("how", True), ("backend", True), ("why", True), ("replicates", False), ("cells", True)]
     blocks = [content.Table(header, rows)] if rows else [content.Paragraph("Nothing was skipped, invalid or failed.")]
     return blocks + _left_out(model.run.plan)
@@ -181,7 +179,7 @@ def _left_out(plan):
     entries = [e for e in entries if isinstance(e, dict)] if isinstance(entries, list) else []
     if not entries:
         return []
-    rows = [(False, [(str(e.get("cell")), "text"), (str(e.get("reason")), "why")]) for e in entries]
+    rows = [[(str(e.get("cell")), "text"), (str(e.get("reason")), "why")] for e in entries]
     return [content.Paragraph("In the profile, but left out because it would not have fitted:"),
             content.Table([("cell", True), ("why", True)], rows)]
 
@@ -196,9 +194,9 @@ def loudest(model):
     spreads.sort(key=lambda item: (-item[0], item[2].cell.name, item[2].backend))
     rows = []
     for spread, middle, series in spreads[:LOUDEST]:
-        rows.append((False, [(series.cell.name, "text"), (series.backend, "text"), (str(len(series.values)), None),
-                             (figure(min(series.values) / middle), None), (figure(max(series.values) / middle), None),
-                             (figure(spread) + "x", None)]))
+        rows.append([(series.cell.name, "text"), (series.backend, "text"), (str(len(series.values)), None),
+                     (figure(min(series.values) / middle), None), (figure(max(series.values) / middle), None),
+                     (figure(spread) + "x", None)])
     header = [("cell", True), ("backend", True), ("n", False), ("smallest / median", False),
               ("largest / median", False), ("largest / smallest", False)]
     return [content.Paragraph("The series with the widest spread:"), content.Table(header, rows)] if rows else []

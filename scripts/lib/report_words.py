@@ -126,5 +126,8 @@ def ratio_words(ratio):
 
 
 def interval_words(interval, write):
-    text = "%s to %s" % (write(interval.low), write(interval.high))
+    low, high = write(interval.low), write(interval.high)
+    if low.split(" ")[1:] == high.split(" ")[1:]:
+        low = low.split(" ")[0]
+    text = "%s to %s" % (low, high)
     return "range " + text if interval.is_range else text

@@ -8,7 +8,7 @@ warm before cold; the choice looks at names only, never at figures. The others a
 """
 
 from . import stats
-from .report_model import PLAIN, SUBJECT, Model
+from .report_model import PLAIN, SUBJECT, Model, verdict_words
 from .report_words import clean, count_bytes, figure, nanoseconds, phrase, ratio_words
 
 
@@ -38,12 +38,12 @@ def representatives(model):
 
 def sentence(model, headline):
     """creating one task and waiting for it (spawn/one/P:1): gt 52 ns, fastest OS-thread way pthread-pool 2.1 us:
-    1/40 (1/41 to 1/39), differs; pthread 24 us: 1/463 (1/470 to 1/451)"""
+    1/40 (1/41 to 1/39), differs: gt costs less; pthread 24 us: 1/463 (1/470 to 1/451)"""
     cell, other = headline.cell, headline.other
     write = count_bytes if other.metric.kind == "bytes" else nanoseconds
     text = "%s (%s): %s %s, fastest OS-thread way %s %s: %s, %s" % (
         phrase(cell.workload), cell.name, SUBJECT, write(stats.median(headline.subject.values)), other.backend,
-        write(stats.median(other.values)), ratio_words(headline.ratio), headline.verdict)
+        write(stats.median(other.values)), ratio_words(headline.ratio), verdict_words(headline))
     if other.backend == PLAIN:
         return text
     plain = model.compare(cell, SUBJECT, PLAIN)
