@@ -121,10 +121,12 @@ def close_session(shared, display):
         raise errors.SkippedError("report: skipped, %s" % (
             "the session was refused: %s" % found.get("reason") if state == "refused" else "no session is open"))
     path = found["run"]
-    if state == "interrupted":
+    if state == "interrupted" and os.path.exists(os.path.join(path, "plan.json")):
         _mark_plan(path, "interrupted")
         raise errors.SkippedError("report: skipped, the session was interrupted; draw what is there with"
                                   " scripts/greenbench report %s" % path)
+    if state == "interrupted":
+        raise errors.SkippedError("report: skipped, the session was interrupted before anything was measured")
     if not _lines(os.path.join(path, "samples.jsonl")):
         store.remove_empty_run(path)
         shared.change(state="closed", running=None)

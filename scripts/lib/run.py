@@ -169,9 +169,12 @@ def conclude(path, current, interrupted, settings, display):
 
 
 def say_interrupted(path, current, interrupted, display):
+    if not current.order:
+        display.note("interrupted by %s: nothing was measured yet" % interrupted)
+        store.remove_empty_run(path)
+        return errors.INTERRUPTED
     display.note("interrupted by %s: %d samples are kept in %s" % (interrupted, current.order, path))
-    if current.order:
-        display.note("draw what is there: scripts/greenbench report %s" % path)
+    display.note("draw what is there: scripts/greenbench report %s" % path)
     return errors.INTERRUPTED
 
 

@@ -1,9 +1,10 @@
 """A fixture that speaks the protocol of a bench executable and measures
 nothing: started as bench_<backend>, it prints made-up samples at once.
 
-FAKE_BENCH, a JSON object, makes it misbehave: keys are "<backend> <cell>" or
-"pilot <backend> <cell>", values one of the names in ACTIONS or MISPRINTS.
-FAKE_BENCH_LOG names a file to which each start appends one line.
+FAKE_BENCH, a JSON object, makes it misbehave: keys are "<backend> <cell>",
+"pilot <backend> <cell>" or "measure <number>" (the number-th measured process),
+values one of the names in ACTIONS or MISPRINTS. FAKE_BENCH_LOG names a file to
+which each start appends one line.
 """
 
 import json
@@ -34,11 +35,16 @@ def main(argv):
 
 def run(backend, cell, pilot, rounds):
     mode = "pilot" if pilot else "measure"
+    number = 0
     if os.environ.get("FAKE_BENCH_LOG"):
-        with open(os.environ["FAKE_BENCH_LOG"], "a") as f:
+        with open(os.environ["FAKE_BENCH_LOG"], "a+") as f:
             f.write("%s %s %s %s %s\n" % (mode, backend, cell, rounds, os.environ.get("GT_WORKERS")))
+            f.flush()
+            f.seek(0)
+            number = sum(line.startswith(mode + " ") for line in f)
     plan = json.loads(os.environ.get("FAKE_BENCH", "{}"))
-    action = plan.get("%s%s %s" % ("pilot " if pilot else "", backend, cell))
+    action = (plan.get("%s%s %s" % ("pilot " if pilot else "", backend, cell))
+              or plan.get("%s %d" % (mode, number)))
     if action in ACTIONS:
         return ACTIONS[action](backend, cell, rounds)
     if pilot:

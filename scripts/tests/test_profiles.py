@@ -1,0 +1,125 @@
+"""Profiles, their plans and their estimates."""
+
+import unittest
+
+from tests import support
+from lib import cells, costs, coverage, planning, profiles, samples, schema
+from lib.errors import UsageError
+
+TWO_CPUS = {"smt": "one thread per core", "same-llc": True, "cross-llc": "one cache",
+            "cross-numa": "one node", "cross-package": "one package"}
+
+
+def two_cpus():
+    return profiles.Machine(2, TWO_CPUS)
+
+
+def names(profile, machine):
+    return {c.name: c for c in profiles.expand(profile, machine)}
+
+
+class ProfileTest(support.Case):
+    def test_every_name_is_canonical_and_passes_the_schema(self):
+        for profile in profiles.PROFILES:
+            for cell in names(profile, profiles.Machine(64, {})):
+                case, axes = cells.parse(cell)
+                self.assertEqual(cells.name(case, axes), cell)
+                blank = {"schema": samples.SCHEMA, "cell": cell}
+                self.assertEqual([e for e in schema.check(blank, "bench") if e.startswith("cell")], [])
+
+    def test_every_workload_of_the_registry_is_in_every_profile_but_capacity_in_quick(self):
+        with open(support.ROOT + "/bench/workloads.def") as f:
+            registered = {"%s/%s" % tuple(line[2:line.index(")")].split(", "))
+                          for line in f if line.startswith("X(")}
+        for profile in profiles.PROFILES:
+            cases = {cells.parse(n)[0] for n in names(profile, two_cpus())}
+            missing = {"memory/capacity"} if profile == "quick" else set()
+            self.assertEqual(registered - cases, missing, profile)
+            self.assertEqual(cases - registered, set())
+
+    def test_nothing_is_both_in_a_profile_and_not_built(self):
+        unbuilt = {what for what, _ in coverage.NOT_BUILT[0][1]}
+        for row in profiles.PROFILES["full"].rows:
+            self.assertNotIn(row.case, unbuilt)
+
+    def test_a_placement_the_machine_lacks_is_there_with_its_reason(self):
+        found = names("default", two_cpus())
+        self.assertEqual(found["channel/ping_pong/cap:0/P:2/place:smt"].missing, "one thread per core")
+        self.assertIsNone(found["channel/ping_pong/cap:0/P:2/place:same-llc"].missing)
+        self.assertIsNone(found["channel/ping_pong/cap:0/P:2"].missing)
+
+    def test_one_cpu_has_no_pairs_of_two(self):
+        found = names("default", profiles.Machine(1, TWO_CPUS))
+        self.assertIsNone(found["switch/handoff/P:1/place:same-pu"].missing)
+        self.assertIn("needs 2 CPUs", found["switch/handoff/P:2/place:same-llc"].missing)
+        self.assertNotIn("spawn/one/P:2", found)
+
+    def test_the_nearest_pair_stands_for_all_in_quick(self):
+        found = names("quick", profiles.Machine(8, {"smt": True, "same-llc": "none", "cross-llc": True}))
+        pairs = [n for n in found if n.startswith("switch/handoff")]
+        self.assertEqual(pairs, ["switch/handoff/P:1/place:same-pu", "switch/handoff/P:2/place:cross-llc"])
+
+    def test_pools_run_what_runs_to_completion_and_say_why_not_the_rest(self):
+        for name, cell in names("default", two_cpus()).items():
+            offered = "pthread-pool" in cell.backends
+            if cells.parse(name)[0] in ("spawn/one", "spawn/storm"):
+                self.assertTrue(offered, name)
+            else:
+                self.assertFalse(offered, name)
+
+    def test_profiles_fit_into_their_time_on_two_cpus(self):
+        for name, profile in profiles.PROFILES.items():
+            total = sum(costs.cell_seconds(name, c)[1] for c in profiles.expand(name, two_cpus()))
+            self.assertLess(total, profile.limit_seconds, name)
+            self.assertGreater(total, 0)
+
+    def test_replicates_follow_the_table(self):
+        one = "spawn/one/P:1"
+        self.assertEqual([costs.replicates(p, one, "timed", 0.1) for p in ("quick", "default", "full")], [6, 10, 20])
+        self.assertEqual([costs.replicates(p, one, "timed", 0.2) for p in ("default", "full")], [6, 10])
+        self.assertEqual([costs.replicates(p, one, "capacity", 9) for p in ("default", "full")], [1, 3])
+
+
+class PlanTest(support.Case):
+    def plan(self, filters=(), backends=profiles.BACKENDS, place=None):
+        return planning.make("default", two_cpus(), backends, filters, place)
+
+    def test_a_refused_backend_is_skipped_once_with_its_reason(self):
+        plan = self.plan(["stack/grow/bytes:4096/P:1"])
+        self.assertEqual(plan.skipped, [("stack/grow/bytes:4096/P:1", "pthread-pool", profiles.POOL_REASON)])
+        self.assertEqual(plan.cells[0].backends, ("gt", "pthread", "pthread-futex"))
+
+    def test_only_the_backends_asked_for(self):
+        plan = self.plan(["spawn/one"], ["pthread"])
+        self.assertEqual({b for c in plan.cells for b in c.backends}, {"pthread"})
+        self.assertEqual(plan.skipped, [])
+
+    def test_a_selection_without_a_cell_is_refused(self):
+        with self.assertRaises(UsageError):
+            self.plan(["spawn/storm/n:1000000/*"], ["pthread"])
+        with self.assertRaises(UsageError):
+            self.plan(["spawn"], place="same-llc")
+        with self.assertRaises(UsageError):
+            planning.check_place("next-door")
+
+    def test_place_selects_pairs(self):
+        self.assertTrue(all(c.name.endswith("place:same-llc") for c in self.plan(place="same-llc").cells))
+        free = {c.name for c in self.plan(place="free").cells}
+        self.assertEqual(free, {"switch/handoff/P:2", "channel/ping_pong/cap:0/P:2",
+                                "channel/ping_pong/cap:1/P:2", "channel/ping_pong/cap:128/P:2"})
+
+    def test_the_costliest_cells_go_first_but_memory_stays(self):
+        estimates = {"memory/capacity/P:2": 50, "spawn/a": 30, "spawn/b": 20, "spawn/c": 10}
+        self.assertEqual(planning.fit(estimates, 110), [])
+        self.assertEqual(planning.fit(estimates, 109), ["spawn/a"])
+        self.assertEqual(planning.fit(estimates, 60), ["spawn/a", "spawn/b"])
+        self.assertEqual(planning.fit(estimates, 1), ["spawn/a", "spawn/b", "spawn/c"])
+
+    def test_the_summary_names_every_reason_for_a_skip(self):
+        text = "\n".join(planning.summary(self.plan(), "box"))
+        for reason in ("one thread per core", "one cache", "one node", "one package", profiles.POOL_REASON):
+            self.assertIn(reason, text)
+
+
+if __name__ == "__main__":
+    unittest.main()
