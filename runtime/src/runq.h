@@ -1,35 +1,87 @@
-/* A worker's run queue: a bounded ring, one owner, many thieves.
+/* A worker's run queue: a ring that grows, one owner, many thieves.
  *
  * Invariants
- *   - Only the owner writes `tail`. `head` only grows, by compare-and-swap of
- *     whoever takes tasks: owner or thief.
- *   - Slots head..tail-1 hold tasks that are READY or FRESH. A slot is
- *     written only by the owner, and only outside that range.
+ *   - Only the owner writes `tail` and `array`. `head` only grows, by
+ *     compare-and-swap of whoever takes tasks: owner or thief.
+ *   - The current array's slots head..tail-1 hold tasks that are READY or
+ *     FRESH. A slot is written only by the owner, and only outside that range.
+ *   - When the ring is full the owner copies head..tail-1 into an array of
+ *     twice the size and publishes it. The old one stays as it was until the
+ *     runtime stops: a thief that still reads it finds the same tasks there,
+ *     or its compare-and-swap fails because head has moved on.
+ *   - A thief reads tail before array, so the array it uses is at least as new
+ *     as the tasks it is about to take.
  *   - head and tail are free-running; 2^32 pushes between a thief's read of
  *     head and its compare-and-swap would be needed to fool it.
  *
- * First in, first out, so that tasks that yield take turns. The shape is that
- * of the run queues of Go's scheduler (runtime/proc.go: runqput, runqget,
- * runqgrab).
+ * First in, first out, so that tasks that yield take turns, however many there
+ * are: with a ring of fixed size and a shared queue for the rest, the tasks in
+ * the ring would go round and round among themselves.
+ *
+ * Stealing half of a victim's ring follows Go's scheduler (runtime/proc.go,
+ * runqgrab); growing without stopping the thieves follows D. Chase and Y. Lev,
+ * "Dynamic Circular Work-Stealing Deque" (2005).
  */
 #ifndef GTI_RUNQ_H
 #define GTI_RUNQ_H
 
 #include "atomics.h"
 
-#ifndef GTI_RUNQ_SIZE
-#define GTI_RUNQ_SIZE 256u /* a power of two */
+#ifndef GTI_RUNQ_FIRST
+#define GTI_RUNQ_FIRST 256u /* slots at first; a power of two */
 #endif
-#define GTI_RUNQ_MASK (GTI_RUNQ_SIZE - 1u)
+#define GTI_RUNQ_STEAL_MAX (GTI_RUNQ_FIRST / 2u)
 
 struct gti_task;
+
+struct gti_runq_slot {
+    GTI_ATOMIC(struct gti_task *) task;
+};
+
+struct gti_runq_array {
+    uint32_t mask;
+    struct gti_runq_slot *slot;
+    struct gti_runq_array *older;
+};
 
 struct gti_runq {
     GTI_ATOMIC(uint32_t) head;
     char apart_[124]; /* thieves write head, the owner writes tail at every push */
     GTI_ATOMIC(uint32_t) tail;
-    GTI_ATOMIC(struct gti_task *) slot[GTI_RUNQ_SIZE];
+    GTI_ATOMIC(struct gti_runq_array *) array;
+    /* The owner's copy of *array. */
+    uint32_t mask;
+    struct gti_runq_slot *slot;
 };
+
+/* Make an array of `slots` slots, or NULL; runq.c, or the model checker. */
+struct gti_runq_array *gti_runq_array_new(uint32_t slots);
+
+/* Owner. Use `array` from now on. */
+static inline void gti_runq_set_array(struct gti_runq *q, struct gti_runq_array *array)
+{
+    q->mask = array->mask;
+    q->slot = array->slot;
+    /* Ordering: release, edge RUNQ-GROW -> gti_runq_steal(). */
+    GTI_STORE(q->array, array, release);
+}
+
+/* Owner. False when memory is short; the ring is then as before. */
+static inline bool gti_runq_grow(struct gti_runq *q)
+{
+    struct gti_runq_array *old = GTI_LOAD(q->array, relaxed);
+    struct gti_runq_array *array = gti_runq_array_new(2u * (old->mask + 1u));
+    if (!array)
+        return false;
+    uint32_t tail = GTI_LOAD(q->tail, relaxed);
+    /* What thieves take meanwhile is copied for nothing. */
+    for (uint32_t i = GTI_LOAD(q->head, relaxed); i != tail; i++)
+        GTI_STORE(array->slot[i & array->mask].task,
+                  GTI_LOAD(old->slot[i & old->mask].task, relaxed), relaxed);
+    array->older = old;
+    gti_runq_set_array(q, array);
+    return true;
+}
 
 /* Owner. False when the ring is full. */
 static inline bool gti_runq_push(struct gti_runq *q, struct gti_task *t)
@@ -37,9 +89,9 @@ static inline bool gti_runq_push(struct gti_runq *q, struct gti_task *t)
     uint32_t tail = GTI_LOAD(q->tail, relaxed);
     /* Ordering: acquire, edge RUNQ-TAKE <- gti_runq_steal(). A thief has read
      * the slot before we overwrite it. */
-    if (tail - GTI_LOAD(q->head, acquire) >= GTI_RUNQ_SIZE)
+    if (tail - GTI_LOAD(q->head, acquire) > q->mask)
         return false;
-    GTI_STORE(q->slot[tail & GTI_RUNQ_MASK], t, relaxed);
+    GTI_STORE(q->slot[tail & q->mask].task, t, relaxed);
     /* Ordering: release, edge RUNQ-PUBLISH -> gti_runq_steal(). Who sees the
      * new tail sees the slot and the task in it. */
     GTI_STORE(q->tail, tail + 1u, release);
@@ -52,7 +104,7 @@ static inline struct gti_task *gti_runq_pop(struct gti_runq *q)
     uint32_t head = GTI_LOAD(q->head, relaxed);
     uint32_t tail = GTI_LOAD(q->tail, relaxed);
     while (head != tail) {
-        struct gti_task *t = GTI_LOAD(q->slot[head & GTI_RUNQ_MASK], relaxed);
+        struct gti_task *t = GTI_LOAD(q->slot[head & q->mask].task, relaxed);
         /* On failure `head` is what a thief made it. No edge: the owner wrote
          * the slot itself. */
         if (GTI_CAS(q->head, head, head + 1u, relaxed))
@@ -69,24 +121,23 @@ static inline struct gti_task *gti_runq_pop_alone(struct gti_runq *q)
     if (head == GTI_LOAD(q->tail, relaxed))
         return NULL;
     GTI_STORE(q->head, head + 1u, relaxed);
-    return GTI_LOAD(q->slot[head & GTI_RUNQ_MASK], relaxed);
+    return GTI_LOAD(q->slot[head & q->mask].task, relaxed);
 }
 
-/* Owner. Take the oldest `n` tasks into out[]; false if a thief was faster
- * (the ring then has room). */
-static inline bool gti_runq_pop_many(struct gti_runq *q, struct gti_task **out, uint32_t n)
+/* Owner. The task `ahead` places behind the oldest, or NULL: a hint for
+ * prefetching, as a thief may have it by now. */
+static inline struct gti_task *gti_runq_peek(struct gti_runq *q, uint32_t ahead)
 {
-    uint32_t head = GTI_LOAD(q->head, relaxed);
-    if (GTI_LOAD(q->tail, relaxed) - head < n)
-        return false;
-    for (uint32_t i = 0; i < n; i++)
-        out[i] = GTI_LOAD(q->slot[(head + i) & GTI_RUNQ_MASK], relaxed);
-    return GTI_CAS(q->head, head, head + n, relaxed);
+    uint32_t at = GTI_LOAD(q->head, relaxed) + ahead;
+    if ((int32_t)(GTI_LOAD(q->tail, relaxed) - at) <= 0)
+        return NULL;
+    return GTI_LOAD(q->slot[at & q->mask].task, relaxed);
 }
 
 /* Thief, which owns `mine`, an empty ring. Take half of the victim's tasks,
- * rounded up: returns the newest of them and leaves the rest in `mine`. NULL
- * when there was nothing. *ret_count is how many were taken. */
+ * rounded up, but not more than fit: returns the newest of them and leaves the
+ * rest in `mine`. NULL when there was nothing. *ret_count is how many were
+ * taken. */
 static inline struct gti_task *gti_runq_steal(struct gti_runq *victim, struct gti_runq *mine,
                                               uint32_t *ret_count)
 {
@@ -98,16 +149,20 @@ static inline struct gti_task *gti_runq_steal(struct gti_runq *victim, struct gt
         uint32_t head = GTI_LOAD(victim->head, relaxed);
         /* Ordering: acquire, edge RUNQ-PUBLISH <- gti_runq_push(). */
         uint32_t tail = GTI_LOAD(victim->tail, acquire);
+        /* Ordering: acquire, edge RUNQ-GROW <- gti_runq_set_array(). */
+        struct gti_runq_array *array = GTI_LOAD(victim->array, acquire);
         uint32_t n = tail - head;
+        if (n > array->mask + 1u)
+            continue; /* head moved on between the loads */
         n -= n / 2u;
         if (n == 0u)
             return NULL;
-        if (n > GTI_RUNQ_SIZE / 2u)
-            continue; /* head moved between the two loads */
+        if (n > GTI_RUNQ_STEAL_MAX)
+            n = GTI_RUNQ_STEAL_MAX;
         struct gti_task *t = NULL;
         for (uint32_t i = 0; i < n; i++) {
-            t = GTI_LOAD(victim->slot[(head + i) & GTI_RUNQ_MASK], relaxed);
-            GTI_STORE(mine->slot[(to + i) & GTI_RUNQ_MASK], t, relaxed);
+            t = GTI_LOAD(array->slot[(head + i) & array->mask].task, relaxed);
+            GTI_STORE(mine->slot[(to + i) & mine->mask].task, t, relaxed);
         }
         /* Ordering: release, edge RUNQ-TAKE -> gti_runq_push(). Our reads of
          * the slots are done before the owner may reuse them. */

@@ -52,7 +52,7 @@ static void *worker_thread(void *arg)
     return NULL;
 }
 
-static void worker_init(struct gti_worker *w, int id)
+static bool worker_init(struct gti_worker *w, int id)
 {
     memset(w, 0, sizeof *w);
     w->id = id;
@@ -60,6 +60,7 @@ static void worker_init(struct gti_worker *w, int id)
     w->current = &w->sched;
     w->random = 2654435761u * (uint32_t)(id + 1);
     gti_timers_init(&w->timers, gti_os_now());
+    return gti_runq_init(&w->runq);
 }
 
 /* Signals that are not faults are for the threads that the program made: a
@@ -103,7 +104,9 @@ static void destroy(void)
     gti_debug_destroy();
     gti_stacks_destroy();
     gti_tasks_destroy();
-    gti_inject_destroy();
+    gti_inject_clear();
+    for (int i = 0; i < gti_rt.workers; i++)
+        gti_runq_destroy(&gti_rt.worker[i].runq);
     free(gti_rt.worker);
     free(gti_rt.idle.slot);
     gti_rt.worker = NULL;
@@ -115,8 +118,13 @@ static void destroy(void)
 
 static int start_threads(const gt_config *c)
 {
+    bool enough = true;
     for (int i = 0; i < c->workers; i++)
-        worker_init(&gti_rt.worker[i], i);
+        enough &= worker_init(&gti_rt.worker[i], i);
+    if (!enough) {
+        snprintf(start_error, sizeof start_error, "no memory for %d run queues", c->workers);
+        return -ENOMEM;
+    }
     for (int i = 0; i < c->workers; i++) {
         int err = worker_start(&gti_rt.worker[i]);
         if (err) {
@@ -258,7 +266,7 @@ void gt_get_stats(gt_stats *ret_stats)
         s.stolen += w->stolen;
         s.sleeps += w->sleeps;
         s.wakes += w->wakes;
-        s.overflows += w->overflows;
+        s.growths += w->growths;
     }
     gti_stack_stats(&s);
     *ret_stats = s;

@@ -64,7 +64,7 @@ static struct gti_task *yield_elsewhere(struct gti_worker *w)
     gti_worker_drain_inbox(w);
     struct gti_task *t = gti_worker_pick(w);
     if (!t && !gti_inject_is_empty())
-        t = gti_inject_pop(&w->runq);
+        t = gti_inject_pop();
     return t;
 }
 

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "inject.h"
 #include "spinlock.h"
 
 #define SLAB_FIRST 64
@@ -24,15 +23,13 @@ static struct {
     struct gti_task *fresh, *fresh_end; /* of the newest slab, never used yet */
 } tasks;
 
-/* Called with the lock held. Every task may have to wait in the shared queue,
- * so that queue's batches are allocated along with the tasks: pushing cannot
- * fail later. */
+/* Called with the lock held. */
 static bool slab_new(void)
 {
     unsigned n = tasks.slab_tasks ? tasks.slab_tasks : SLAB_FIRST;
     struct slab *slab = malloc(sizeof *slab);
     struct gti_task *t = aligned_alloc(GTI_CACHE_LINE, n * sizeof *t);
-    if (!slab || !t || !gti_inject_reserve(n)) {
+    if (!slab || !t) {
         free(slab);
         free(t);
         return false;

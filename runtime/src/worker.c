@@ -30,10 +30,9 @@ static struct gti_task *pop_bound(struct gti_worker *w)
 
 static GTI_NOINLINE void push_full(struct gti_worker *w, struct gti_task *t)
 {
-    do {
-        w->overflows++;
-        gti_inject_overflow(&w->runq);
-    } while (!gti_runq_push(&w->runq, t));
+    w->growths++;
+    if (!gti_runq_grow(&w->runq) || !gti_runq_push(&w->runq, t))
+        gti_inject_push(t); /* no memory: slower, but never lost */
 }
 
 int gti_worker_requeue(struct gti_worker *w, struct gti_task *t)
@@ -84,7 +83,7 @@ static GTI_NOINLINE void housekeeping(struct gti_worker *w)
     gti_worker_run_timers(w);
     gti_worker_drain_inbox(w);
     if (!gti_inject_is_empty()) {
-        struct gti_task *t = gti_inject_pop(&w->runq);
+        struct gti_task *t = gti_inject_pop();
         if (t)
             gti_worker_requeue(w, t);
     }

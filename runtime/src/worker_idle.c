@@ -98,7 +98,7 @@ static struct gti_task *own_work(struct gti_worker *w)
     gti_worker_drain_inbox(w);
     struct gti_task *t = gti_worker_pick(w);
     if (!t && !gti_inject_is_empty())
-        t = gti_inject_pop(&w->runq);
+        t = gti_inject_pop();
     return t;
 }
 

@@ -1,5 +1,5 @@
 // Relacy model of the run queue, on the code of src/runq.h itself, with rings
-// of 4 so that they fill and wrap.
+// of 2 that grow to 4 and 8, so that they wrap, and grow under the thieves.
 //
 // The owner pushes tasks and pops some; two thieves steal into rings of their
 // own. Every task must be taken exactly once, and who takes it must see what
@@ -10,7 +10,7 @@
 #include <relacy/relacy.hpp>
 
 #define GTI_RELACY
-#define GTI_RUNQ_SIZE 4u
+#define GTI_RUNQ_FIRST 2u
 #ifndef GTI_MUTANT
 #define GTI_MUTANT 0
 #endif
@@ -34,18 +34,40 @@ struct gti_task {
 #include "../src/runq.h"
 
 static const int kTasks = 7;
+static const int kArrays = 16;
+
+// Arrays and slots live in the model, so that Relacy sees them made anew for
+// each execution.
+struct memory {
+    gti_runq_array array[kArrays];
+    gti_runq_slot slot[kArrays][8];
+    int used;
+} static *arrays;
+
+gti_runq_array *gti_runq_array_new(uint32_t slots)
+{
+    int i = arrays->used++;
+    RL_ASSERT(i < kArrays && slots <= 8u);
+    arrays->array[i].mask = slots - 1u;
+    arrays->array[i].slot = arrays->slot[i];
+    for (gti_runq_slot &slot : arrays->slot[i])
+        slot.task($).store(nullptr, rl::mo_relaxed);
+    return &arrays->array[i];
+}
 
 struct runq_model : rl::test_suite<runq_model, 3> {
     gti_runq ring[3]; // 0 is the owner's, 1 and 2 the thieves'
     gti_task task[kTasks];
+    memory all;
 
     void before()
     {
+        arrays = &all;
+        all.used = 0;
         for (gti_runq &q : ring) {
             q.head($).store(0u, rl::mo_relaxed);
             q.tail($).store(0u, rl::mo_relaxed);
-            for (auto &slot : q.slot)
-                slot($).store(nullptr, rl::mo_relaxed);
+            gti_runq_set_array(&q, gti_runq_array_new(GTI_RUNQ_FIRST));
         }
         for (gti_task &t : task) {
             t.payload($) = 0;
@@ -70,12 +92,8 @@ struct runq_model : rl::test_suite<runq_model, 3> {
     {
         for (int i = 0; i < kTasks; i++) {
             task[i].payload($) = 42;
-            while (!gti_runq_push(&ring[0], &task[i])) {
-                gti_task *half[2];
-                if (gti_runq_pop_many(&ring[0], half, 2u))
-                    for (gti_task *t : half)
-                        take(t);
-            }
+            while (!gti_runq_push(&ring[0], &task[i]))
+                gti_runq_grow(&ring[0]);
             if (i % 3 == 2)
                 if (gti_task *t = gti_runq_pop(&ring[0]))
                     take(t);

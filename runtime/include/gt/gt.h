@@ -227,7 +227,7 @@ typedef struct gt_stats {
     uint64_t steals;            /* successful; each moves up to half a queue */
     uint64_t stolen;            /* tasks moved by them */
     uint64_t sleeps, wakes;     /* futex waits of idle workers; futex wakes sent */
-    uint64_t overflows;         /* half run queues moved to the shared queue */
+    uint64_t growths;           /* run queues that doubled */
     uint64_t stacks;            /* stacks ever made */
     uint64_t stack_bytes;       /* address space reserved for them */
     uint64_t canary_stacks;     /* of them, with a canary as their only guard */
