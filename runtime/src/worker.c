@@ -197,6 +197,19 @@ GTI_INLINE bool fits(const struct gti_task *next, const struct gti_stack *stack)
     return GTI_LOAD(next->state, relaxed) == (uint32_t)GTI_FRESH && next->class == stack->class;
 }
 
+/* The next task, after one has ended. Credit is settled before anything but a
+ * fresh member of the same group (group.h); settling may make the waiter
+ * ready, which is then the task to run if the queue is empty. */
+GTI_INLINE struct gti_task *pick_after_end(struct gti_worker *w)
+{
+    if (!w->runnext && gti_runq_is_empty(&w->runq))
+        gti_group_settle(w);
+    struct gti_task *next = gti_worker_pick(w);
+    if (w->credit && (!next || next->group != w->credit_group))
+        gti_group_settle_slow(w);
+    return next;
+}
+
 /* The first frame of every task stack. A stack is not given back between two
  * tasks if the next is fresh: a storm of tasks that run to completion then
  * uses one stack and no switch. */
@@ -211,13 +224,7 @@ void gti_task_main(void)
         w = gti_worker_self(); /* we may have migrated */
         t = w->current;
         retire(w, t);
-        struct gti_task *next = gti_worker_pick(w);
-        if (w->credit && (!next || next->group != w->credit_group)) {
-            gti_group_settle_slow(w);
-            /* That may have made the waiter ready. */
-            if (!next)
-                next = gti_worker_pick(w);
-        }
+        struct gti_task *next = pick_after_end(w);
         if (next && fits(next, stack)) {
             next->stack = stack;
             next->flags |= stack->canary ? GTI_TASK_CANARY : 0;
