@@ -1,7 +1,6 @@
 /* A worker without work: timers, inbox, shared queue, stealing, spinning,
  * sleeping. The argument that no work is left alone is in idle.h. */
 #include "os_linux.h"
-#include "park.h"
 #include "worker.h"
 
 /* Spinning workers read lines that busy ones write: not too often. */
