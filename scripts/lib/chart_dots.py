@@ -23,6 +23,13 @@ def switch(model):
                   "no backend has a value for switch/*")
 
 
+def of_workloads(model, name, title, workloads):
+    """For curves of which the run has one point only; None when there is no value at all."""
+    cells = [cell for cell in model.cells if cell.workload in workloads]
+    chart = _build(model, cells, name, title, "The run has one size only, so there is no curve to draw.", "")
+    return chart or None
+
+
 def _build(model, cells, name, title, caption, absent):
     cells = [c for c in cells if any(_series(model, c, b) for b in model.backends)]
     backends = [b for b in model.backends if any(_series(model, c, b) for c in cells)]

@@ -1,6 +1,7 @@
 """Curves: spawn rate against n, memory against n, stack cost against depth."""
 
 
+from . import chart_dots
 from .chart_base import (Chart, SECOND_VARIANT, line_type, log_range, point, spread_labels)
 from .report_model import memory_total
 from .report_words import count, count_bytes, figure, nanoseconds
@@ -19,12 +20,15 @@ def _rate_words(rate):
 # --- spawn rate -----------------------------------------------------------------------------------
 
 def spawn(model):
-    """One Chart per number of CPUs, or why there is none."""
+    """One Chart per number of CPUs; dots when there is one n only; or why there is none."""
     cells = [c for c in model.of_workload("spawn/storm") if c.number("n")]
     charts = [_spawn_at(model, [c for c in cells if c.axes.get("P") == cpus], cpus)
               for cpus in sorted({c.axes.get("P", "") for c in cells}, key=lambda p: (len(p), p))]
     charts = [chart for chart in charts if chart is not None]
-    return charts or "no backend has a value for spawn/storm"
+    if charts:
+        return charts
+    points = chart_dots.of_workloads(model, "spawn", "Spawning", ("spawn/one", "spawn/storm", "spawn/parked_storm"))
+    return [points] if points else "no backend has a value for spawn/*"
 
 
 def _spawn_at(model, cells, cpus):
@@ -39,7 +43,7 @@ def _spawn_at(model, cells, cpus):
             if points:
                 kind = line_type(backend) + (SECOND_VARIANT if temp == "cold" else 0)
                 lines.append(("%s, %s" % (backend, temp), kind, sorted(points)))
-    if not lines:
+    if not lines or len({p[0] for _, _, points in lines for p in points}) < 2:
         return None
     ends = [(points[-1][0], points[-1][1], "%s %s" % (title, _rate_words(points[-1][1])))
             for title, _, points in lines]
@@ -64,6 +68,8 @@ def memory(model):
                 ceilings[len(lines) - 1] = (backend,) + ceiling
     if not lines:
         return "no backend has a memory reading for memory/parked"
+    if not ceilings and len({p[0] for _, _, points in lines for p in points}) < 2:
+        return "memory against n needs two values of n or a capacity; this run has one value of n"
     labels, marks = [], {}
     for index, (backend, reached, words) in ceilings.items():
         n, total = lines[index][2][-1][:2]
@@ -124,6 +130,9 @@ def stack(model):
     points = [p for lines in panels.values() for line in lines.values() for p in line]
     if not points:
         return "no backend has a value for stack/*"
+    if len({p[0] for p in points}) < 2:
+        return chart_dots.of_workloads(model, "stack", "Stack cost at one depth",
+                                       tuple("stack/" + panel for panel in STACK_PANELS))
     backends = [b for b in model.backends if any(b in lines for lines in panels.values())]
     x_low, x_high = log_range([p[0] for p in points], 1.5, 6.0)
     y_low, y_high = log_range([v for p in points for v in p[1:]], 1.6, 1.8)

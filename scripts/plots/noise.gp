@@ -13,6 +13,10 @@ set logscale y
 set yrange [ARG4+0:ARG5+0]
 set ytics ("1/100" 0.01, "1/10" 0.1, "1/5" 0.2, "1/2" 0.5, "0.8" 0.8, "0.9" 0.9, "1" 1, \
            "1.1" 1.1, "1.25" 1.25, "1.5" 1.5, "2x" 2, "5x" 5, "10x" 10, "100x" 100)
+if (ARG5 > 3) {
+    set ytics ("1/1000" 0.001, "1/100" 0.01, "1/10" 0.1, "1/5" 0.2, "1/2" 0.5, "1" 1, "2x" 2, "5x" 5, "10x" 10, \
+               "100x" 100, "1000x" 1000)
+}
 set object 1 rectangle from graph 0, first 1/(ARG6+0) to graph 1, first ARG6+0 fillcolor rgb "#ececec" \
     fillstyle solid noborder behind
 set key at screen 0.09, screen 0.985 left top horizontal Left reverse samplen 1 width 3 maxrows 1

@@ -65,18 +65,18 @@ def machine(**changes):
     return value
 
 
-def sample(cell, backend, ns, replicate=0, order=0, **changes):
+def sample(name, backend_name, ns, replicate=0, order=0, **changes):
     """One good stored line; `changes` replaces fields."""
     operations = 60000
     value = {
-        "schema": "greenbench.sample/1", "cell": cell, "backend": backend, "status": "ok", "reason": None,
+        "schema": "greenbench.sample/1", "cell": name, "backend": backend_name, "status": "ok", "reason": None,
         "rounds": 60, "unit": 1000, "operations": operations,
-        "gbench": {"name": cell, "iterations": operations, "real_time": ns, "cpu_time": ns * 0.98,
+        "gbench": {"name": name, "iterations": operations, "real_time": ns, "cpu_time": ns * 0.98,
                    "time_unit": "ns"},
         "ns_per_op": ns, "cpu_ns_per_op": ns * 0.98,
         "ledger": {"created": operations, "done": operations, "sent": 0, "delivered": 0, "retries": 0,
                    "empty_yields": 0, "checksum": "0xabc", "expected": "0xabc"},
-        "usage": {"voluntary_switches": 0 if backend == "gt" else 2 * operations, "involuntary_switches": 3,
+        "usage": {"voluntary_switches": 0 if backend_name == "gt" else 2 * operations, "involuntary_switches": 3,
                   "minor_faults": 120, "major_faults": 0, "max_rss_kib": 4096},
         "memory": None, "limit": None, "env": {"P": 2, "cpus": [0, 1], "place": "none", "spin_ns": 50000},
         "replicate": replicate, "round": replicate, "order": order,

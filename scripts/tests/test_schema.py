@@ -1,0 +1,120 @@
+"""schema: good lines pass, each kind of bad line is named."""
+
+import json
+import os
+import sys
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(HERE, ".."), HERE]
+
+import synthetic_run  # noqa: E402
+from lib import errors, samples, schema  # noqa: E402
+
+CELL = "spawn/one/P:1"
+
+
+def good(**changes):
+    return synthetic_run.sample(CELL, "gt", 52.5, **changes)
+
+
+class Good(unittest.TestCase):
+    def test_every_line_of_the_synthetic_run_passes(self):
+        for line in synthetic_run.samples(replicates=6):
+            self.assertEqual(schema.check(line, "sample"), [], line)
+        self.assertEqual(schema.check(synthetic_run.machine(), "machine"), [])
+
+    def test_a_bench_line_needs_no_runner_fields_and_a_stored_one_does(self):
+        line = {k: v for k, v in good().items() if k not in schema.RUNNER_FIELDS}
+        self.assertEqual(schema.check(line, "bench"), [])
+        self.assertIn("lacks replicate", schema.check(line, "sample")[0])
+
+    def test_fields_of_a_later_version_are_let_through(self):
+        self.assertEqual(schema.check(good(extra={"a": [1, "x", None]}), "sample"), [])
+
+
+class Bad(unittest.TestCase):
+    def refused(self, words, **changes):
+        found = schema.check(good(**changes), "sample")
+        self.assertTrue(any(words in line for line in found), (words, found))
+        for line in found:
+            self.assertEqual(len(line.splitlines()), 1)
+            self.assertTrue(line.isprintable(), ascii(line))
+
+    def test_wrong_types_and_values(self):
+        self.refused("schema is 'greenbench.sample/2'", schema="greenbench.sample/2")
+        self.refused("replicate is boolean", replicate=True)
+        self.refused("replicate is number", replicate=1.0)
+        self.refused("ns_per_op is not finite", ns_per_op=float("nan"))
+        self.refused("ns_per_op is not finite", ns_per_op=float("-inf"))
+        self.refused("ns_per_op is -1", ns_per_op=-1.0)
+        self.refused("order is 9223372036854775808, above", order=2 ** 63)
+        self.refused("operations is 9223372036854775808, above", operations=2 ** 63)
+        self.refused("status is 'good'", status="good")
+        self.refused("cell is", cell="../../etc/x")
+        self.refused("cell is", cell=CELL + "\n")
+        self.refused("cell is", cell="<img onerror=x>/y")
+        self.refused("backend is", backend="`id`")
+        self.refused("backend is", backend="-x")
+        self.refused("utc is", utc="yesterday")
+        self.refused("reason holds a lone surrogate", status="failed", reason="\ud800")
+        self.refused("reason is 2001 characters", status="failed", reason="x" * 2001)
+        self.refused("ledger.done is -1", ledger=dict(good()["ledger"], done=-1))
+        self.refused("ledger.checksum", ledger=dict(good()["ledger"], checksum="0xZZ"))
+
+    def test_missing_fields_are_all_named(self):
+        line = good()
+        del line["cell"], line["usage"]
+        self.assertEqual(schema.check(line, "sample"), ["lacks cell, usage"])
+
+    def test_what_contradicts_itself(self):
+        self.refused("gbench or ns_per_op is missing", gbench=None)
+        self.refused("reason is empty", status="failed")
+        self.refused("limit is null", status="limit", reason="x")
+        slow = dict(good()["gbench"], time_unit="ms")
+        self.refused("gbench says 52.5 ms", gbench=slow)
+
+    def test_other_shapes_than_an_object(self):
+        for value in (None, [], 1, "x", True):
+            self.assertEqual(len(schema.check(value, "sample")), 1)
+
+    def test_messages_do_not_flood(self):
+        line = good(extra={str(i): {"x" * 5000: float("inf")} for i in range(200)})
+        self.assertLessEqual(len(schema.check(line, "sample")), schema.MAX_ERRORS)
+
+
+class Checker(unittest.TestCase):
+    def test_keywords_outside_the_subset_are_errors_of_the_schema(self):
+        with self.assertRaises(schema.SchemaBug):
+            schema._check({}, {"minProperties": 1}, {}, "", [])
+        with self.assertRaises(schema.SchemaBug):
+            schema._check({}, {"$ref": "http://example.invalid/"}, {}, "", [])
+
+    def test_true_is_not_one(self):
+        errors_ = []
+        schema._check(True, {"enum": [1]}, {}, "x", errors_)
+        self.assertEqual(len(errors_), 1)
+
+    def test_the_schema_files_are_json_schema(self):
+        try:
+            import jsonschema
+        except ImportError:
+            self.skipTest("jsonschema is not installed")
+        for kind, value in (("sample", good()), ("machine", synthetic_run.machine())):
+            with open(os.path.join(schema.SCHEMA_DIR, kind + ".schema.json"), encoding="utf-8") as handle:
+                loaded = json.load(handle)
+            jsonschema.Draft202012Validator.check_schema(loaded)
+            validator = jsonschema.Draft202012Validator(loaded)
+            self.assertEqual(list(validator.iter_errors(value)), [])
+            self.assertNotEqual(list(validator.iter_errors(dict(value, schema="x"))), [])
+
+    def test_a_run_is_refused_with_file_and_line(self):
+        lines = [good(), good(replicate=1, status="odd")]
+        run = samples.Run("somewhere", synthetic_run.machine(), lines, [])
+        with self.assertRaises(errors.DataError) as caught:
+            schema.check_run(run)
+        self.assertIn(os.path.join("somewhere", "samples.jsonl") + ":2: status is 'odd'", str(caught.exception))
+
+
+if __name__ == "__main__":
+    unittest.main()
