@@ -1,0 +1,84 @@
+"""The command line itself: help, usage errors, list, report."""
+
+import os
+import unittest
+
+from tests import support
+from lib import cli, profiles
+
+
+class CliTest(support.Case):
+    def test_help_of_every_command_has_examples_and_statuses(self):
+        for args in ([], ["run"], ["list"], ["report"]):
+            status, out, err = self.greenbench(*args, "--help")
+            self.assertEqual((status, err), (0, ""))
+            self.assertIn("examples:", out)
+            self.assertIn("64 usage", out)
+
+    def test_usage_errors_are_one_line_and_64(self):
+        for args in ([], ["frobnicate"], ["run", "--frobnicate"], ["list", "x"], ["report", "--format", "pdf"],
+                     ["run", "--quick", "--full"]):
+            status, out, err = self.greenbench(*args)
+            self.assertEqual((status, out), (64, ""), args)
+            self.assert_one_line(err)
+
+    def test_the_recorded_command_hides_paths(self):
+        self.assertEqual(cli.recorded_command(["run", "--output", "/home/me/x", "--bench-dir=/b", "--seed", "3"]),
+                         ["scripts/greenbench", "run", "--output", "DIR", "--bench-dir=DIR", "--seed", "3"])
+
+    def test_report_of_no_run_is_bad_data_in_one_line(self):
+        status, out, err = self.greenbench("report", self.path("nowhere"))
+        self.assertEqual((status, out), (65, ""))
+        self.assert_one_line(err)
+
+    def test_report_of_a_truncated_run_names_the_line(self):
+        self.run_fakes("--no-report", "--filter", "spawn/one/P:1", "--backend", "gt")
+        file = os.path.join(self.only_run(), "samples.jsonl")
+        with open(file, "r+") as f:
+            f.truncate(os.path.getsize(file) - 10)
+        before = sorted(os.listdir(self.only_run()))
+        status, out, err = self.greenbench("report", self.only_run())
+        self.assertEqual((status, out), (65, ""))
+        self.assert_one_line(err)
+        self.assertIn("samples.jsonl:6: the last line is truncated", err)
+        self.assertEqual(sorted(os.listdir(self.only_run())), before)
+
+    def test_the_newest_run_is_the_default(self):
+        for machine, run in (("a", "20250101T000000Z-x"), ("b", "20250301T000000Z-x"), ("c", "20250201T000000Z-x")):
+            os.makedirs(self.path(machine, run))
+            self.write("%s/%s/samples.jsonl" % (machine, run), "")
+        self.assertEqual(cli.newest_run(self.dir), self.path("b", "20250301T000000Z-x"))
+
+
+class ListTest(support.Case):
+    def list(self, *args):
+        status, out, err = self.greenbench("list", "--bench-dir", self.fakes(), *args)
+        self.assertEqual((status, err), (0, ""))
+        return out
+
+    def test_each_profile_lists_its_cells_and_the_sum(self):
+        for profile, data in profiles.PROFILES.items():
+            self.setUp()
+            out = self.list("--profile", profile)
+            self.assertIn("spawn/one/P:1 ", out)
+            total = next(line for line in out.splitlines() if line.startswith("sum "))
+            listed = sum(float(line.split()[2]) for line in out.splitlines()
+                         if "/" in line.split(" ")[0] and len(line.split()) > 3)
+            self.assertAlmostEqual(float(total.split()[1]), listed, delta=0.1 * len(out.splitlines()))
+            self.assertLess(float(total.split()[1]), data.limit_seconds)
+
+    def test_what_is_skipped_and_what_is_not_built_is_named(self):
+        out = self.list()
+        self.assertIn("one thread per core", out)
+        for name in ("spawn/tree", "channel/select", "io/echo", "go ", "latency percentiles", "--resume"):
+            self.assertIn(name, out.split("not built in this version:")[1])
+
+    def test_the_pool_is_listed_where_it_runs_only(self):
+        out = self.list("--filter", "spawn")
+        lines = {line.split()[0]: line for line in out.splitlines() if line.startswith("spawn/")}
+        self.assertIn("pthread-pool", lines["spawn/one/P:1"])
+        self.assertNotIn("pthread-pool", lines["spawn/parked_storm/n:100/P:2"])
+
+
+if __name__ == "__main__":
+    unittest.main()

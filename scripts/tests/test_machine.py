@@ -1,0 +1,77 @@
+"""What is recorded of the machine and of the sources."""
+
+import json
+import os
+import shutil
+import unittest
+
+from tests import support
+from lib import machine, samples, store
+
+TOLD = {"hwloc_synthetic": "pack:1", "placements": {"free": True}, "compiler": "cc 1", "flags": "-O3",
+        "gbench_version": "1.7.1", "hwloc_version": "2.9.0", "optimized": True}
+
+
+class MachineTest(support.Case):
+    def describe(self, root=support.ROOT):
+        return machine.describe(root, "box", "2025-01-01T00:00:00Z", "quick", ["scripts/greenbench", "run"], TOLD)
+
+    def test_the_description_passes_the_schema(self):
+        samples.check_machine("machine.json", json.loads(json.dumps(self.describe(), allow_nan=False)))
+
+    def test_neither_host_nor_user_nor_path_is_recorded(self):
+        text = json.dumps(self.describe())
+        self.assertNotIn(support.ROOT, text)
+        host = os.uname().nodename
+        if len(host) > 4:
+            self.assertNotIn(host, text)
+
+    def test_the_slug_is_a_valid_name(self):
+        self.assertEqual(store.check_machine_name(machine.slug()), machine.slug())
+        self.assertIn("%dcpu" % os.cpu_count(), machine.slug())
+
+    def test_what_cannot_be_read_is_unknown(self):
+        self.assertEqual(machine.read(self.path("missing")), "unknown")
+        self.assertEqual(machine.number(self.path("missing")), "unknown")
+        self.assertEqual(machine.number(self.write("n", "42\n")), 42)
+
+    def test_a_tree_without_git_has_an_unknown_revision(self):
+        self.assertEqual(machine.revision(self.dir), ("unknown", False))
+
+    def test_the_memory_budget_is_at_most_half_the_ram(self):
+        self.assertLessEqual(machine.memory_budget(), machine.ram_bytes() // 2)
+        self.assertGreater(machine.memory_budget(), 0)
+
+    def test_each_hash_follows_its_own_sources(self):
+        for name in machine.DEFINITION + machine.IMPLEMENTATION:
+            source, target = os.path.join(support.ROOT, name), self.path(name)
+            if os.path.isdir(source):
+                shutil.copytree(source, target)
+            elif os.path.exists(source):
+                os.makedirs(os.path.dirname(target), exist_ok=True)
+                shutil.copy(source, target)
+        before = self.describe(self.dir)["hashes"]
+        self.assertEqual(before, self.describe(self.dir)["hashes"])
+        with open(self.path("bench", "task.h"), "a") as f:
+            f.write("/* changed */\n")
+        changed = self.describe(self.dir)["hashes"]
+        self.assertNotEqual(changed["definition"], before["definition"])
+        self.assertEqual(changed["implementation"], before["implementation"])
+        with open(self.path("bench", "backends", "gt", "task_backend.h"), "a") as f:
+            f.write("/* changed */\n")
+        again = self.describe(self.dir)["hashes"]
+        self.assertEqual(again["definition"], changed["definition"])
+        self.assertNotEqual(again["implementation"], changed["implementation"])
+
+    def test_the_hash_does_not_depend_on_where_the_tree_is(self):
+        os.makedirs(self.path("a", "runtime", "src"))
+        self.write("a/runtime/src/x.c", "int x;\n")
+        shutil.copytree(self.path("a"), self.path("b"))
+        names = ("runtime/src",)
+        self.assertEqual(machine.hash_files(self.path("a"), names), machine.hash_files(self.path("b"), names))
+        os.rename(self.path("b", "runtime", "src", "x.c"), self.path("b", "runtime", "src", "y.c"))
+        self.assertNotEqual(machine.hash_files(self.path("a"), names), machine.hash_files(self.path("b"), names))
+
+
+if __name__ == "__main__":
+    unittest.main()
