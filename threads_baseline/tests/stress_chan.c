@@ -1,5 +1,6 @@
 /* Seeded stress of both flavours' channels: producers and consumers over
- * several capacities, with random yields, with and without polling.
+ * several capacities, with random yields between the calls and, by perturb.c,
+ * inside them; with and without polling.
  *
  * Every message is counted where it arrives: exactly once each. A consumer
  * also checks that the messages it got from one producer come in the order in
