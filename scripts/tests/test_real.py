@@ -1,0 +1,96 @@
+"""The real executables, driven by the real scripts, at small cost.
+
+GREENBENCH_TEST_BENCH_DIR names the directory of the executables; Meson sets
+it. Without it these tests are skipped.
+"""
+
+import html.parser
+import os
+import unittest
+
+from tests import support
+from lib import bench, cells, profiles, samples
+
+BENCH = os.environ.get("GREENBENCH_TEST_BENCH_DIR")
+
+
+class Page(html.parser.HTMLParser):
+    """Tags with their attributes, and the text, of a report."""
+
+    def __init__(self):
+        super().__init__()
+        self.tags, self.text = [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+@unittest.skipUnless(BENCH, "GREENBENCH_TEST_BENCH_DIR is not set")
+class RealTest(support.Case):
+    def run_real(self, *args, bench_dir=BENCH):
+        return self.greenbench("run", "--quick", "--bench-dir", bench_dir, "--output", self.path("results"),
+                               "--machine", "m", *args)
+
+    def test_one_group_runs_and_its_report_can_be_parsed(self):
+        status, out, err = self.run_real("--filter", "spawn")
+        self.assertEqual(status, 0, out + err)
+        run = samples.load_run(self.only_run())
+        measured = {(s["cell"], s["backend"]) for s in run.samples if s["status"] == "ok"}
+        expected = {(c.name, b) for c in profiles.expand("quick", self.facts()) if c.group == "spawn"
+                    for b in c.backends}
+        self.assertEqual(measured, expected)
+        for sample in run.samples:
+            if sample["status"] == "ok":
+                self.assertEqual(sample["ledger"]["checksum"], sample["ledger"]["expected"])
+        self.assert_report(expected)
+        self.assertIn("report: " + os.path.join(self.only_run(), "report.html"), out)
+
+    def assert_report(self, expected):
+        with open(os.path.join(self.only_run(), "report.html"), encoding="utf-8") as f:
+            page = Page()
+            page.feed(f.read())
+        text = " ".join(page.text)
+        for cell, _ in expected:
+            self.assertIn(cell, text)
+        self.assertIn("svg", [tag for tag, _ in page.tags])
+        for tag, attributes in page.tags:   # self-contained: nothing is fetched
+            for name in ("src", "href"):
+                self.assertFalse((attributes.get(name) or "#").startswith(("http", "//", "file")), (tag, attributes))
+
+    def facts(self):
+        told = bench.Bench(BENCH).machine()
+        return profiles.Machine(len(os.sched_getaffinity(0)), told["placements"])
+
+    def test_a_workload_that_loses_a_message_fails_the_run(self):
+        lossy = self.path("lossy")
+        os.mkdir(lossy)
+        for backend in ("gt", "pthread", "pthread-futex"):
+            os.symlink(os.path.join(BENCH, "bench_%s_lossy" % backend), os.path.join(lossy, "bench_" + backend))
+        status, out, _ = self.run_real("--filter", "channel/prod_cons", "--no-report", bench_dir=lossy)
+        self.assertEqual(status, 1, out)
+        for backend in ("gt", "pthread", "pthread-futex"):
+            self.assertRegex(out, r"failed: channel/prod_cons/\S+ on %s: " % backend)
+
+    def test_every_cell_of_every_profile_is_known_to_the_executables(self):
+        """The tables in profiles.py say what --list says."""
+        real = bench.Bench(BENCH)
+        for backend in real.built():
+            listed = real.workloads(backend)
+            for row in profiles.PROFILES["full"].rows:
+                offered = listed[row.case]["offered"]
+                self.assertEqual(offered, backend != "pthread-pool" or row.case in profiles.POOL_CASES,
+                                 (backend, row.case))
+                self.assertEqual(listed[row.case]["one_round"], row.case in profiles.ONE_ROUND_CASES)
+                self.assertEqual(listed[row.case]["pair"], row.case in profiles.PAIR_CASES)
+        axes = {name: set(entry["axes"].split()) for name, entry in real.workloads("gt").items()}
+        for cell in profiles.expand("full", self.facts()):
+            case, used = cells.parse(cell.name)
+            self.assertEqual(axes[case] - {"place"}, set(used) - {"place"}, cell.name)
+            self.assertLessEqual(set(used), axes[case] | {"P"})
+
+
+if __name__ == "__main__":
+    unittest.main()
