@@ -14,7 +14,7 @@ import os
 import re
 import sys
 
-from . import errors, samples, schema, stats
+from . import errors, samples, stats
 from .report_model import PLAIN, SUBJECT, Cell, Model, backend_key, direction, judge
 from .report_words import clean, count_bytes, nanoseconds, ratio_words
 
@@ -57,9 +57,7 @@ class Side:
         self.path, self.backend = _split(word)
         key = os.path.realpath(self.path)
         if key not in runs:
-            run = samples.load_run(self.path)
-            schema.check_run(run)
-            runs[key] = Model(run)
+            runs[key] = Model(samples.load_run(self.path))
         self.model = runs[key]
         self.machine = self.model.run.machine
         if self.backend is not None and self.backend not in self.model.backends:

@@ -9,7 +9,7 @@ stored files, so writing it again gives the same text.
 
 import os
 
-from . import plots, report_content, report_pages, samples, schema
+from . import plots, report_content, report_pages, samples
 from .errors import CannotWriteError, UsageError
 from .report_model import Model
 from .store import write_text
@@ -21,9 +21,7 @@ def write(run_dir, *, formats=("html", "md")):
     unknown = [name for name in formats if name not in RENDER]
     if unknown:
         raise UsageError("format %s: the formats are %s" % (unknown[0], ", ".join(sorted(RENDER))))
-    run = samples.load_run(run_dir)
-    schema.check_run(run)
-    return write_loaded(run, formats)
+    return write_loaded(samples.load_run(run_dir), formats)
 
 
 def write_loaded(run, formats):

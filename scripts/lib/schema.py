@@ -3,7 +3,6 @@
     schema.check(obj, "sample")  -> list of error lines, empty when the object is good.
                                  Kinds: "sample" (a stored line), "bench" (the line a bench executable prints:
                                  a sample without the runner's fields), "machine".
-    schema.check_run(run)        raises DataError for the first bad sample or machine of a loaded run
     schema.RUNNER_FIELDS         the fields that the runner adds to a bench line
 
 strictjson parses, this module judges what was parsed. Standard library only, so it is the subset of JSON
@@ -15,8 +14,6 @@ import json
 import math
 import os
 import re
-
-from .errors import DataError
 
 MAX_ERRORS = 20
 RUNNER_FIELDS = ("replicate", "round", "order", "utc", "wall_ms", "exit")
@@ -36,19 +33,10 @@ def check(obj, kind):
     """The errors of `obj` as a `kind`, each one line; [] when it is good."""
     schema, root = _load(kind)
     errors = []
-    _check(obj, schema, root, "", errors)
+    _check(obj, schema, root, (), errors)
     if not errors and kind in ("sample", "bench"):
         errors.extend(_check_sample_sense(obj))
     return errors[:MAX_ERRORS]
-
-
-def check_run(run):
-    """DataError unless every object of a run from samples.load_run is good."""
-    for error in check(run.machine, "machine"):
-        raise DataError(os.path.join(run.path, "machine.json"), 1, error)
-    for number, sample in enumerate(run.samples, 1):
-        for error in check(sample, "sample"):
-            raise DataError(os.path.join(run.path, "samples.jsonl"), number, error)
 
 
 def _load(kind):
@@ -56,6 +44,7 @@ def _load(kind):
         name = "sample" if kind == "bench" else kind
         with open(os.path.join(SCHEMA_DIR, name + ".schema.json"), encoding="utf-8") as handle:
             root = json.load(handle)
+        _verify(root, root)
         schema = dict(root)
         if kind == "bench":
             schema["required"] = [key for key in root["required"] if key not in RUNNER_FIELDS]
@@ -63,15 +52,27 @@ def _load(kind):
     return _cache[kind]
 
 
+def _verify(schema, root):
+    """SchemaBug unless the checker knows every keyword of the schema; a $ref stands with annotations only."""
+    for keyword, wanted in schema.items():
+        if keyword == "$ref":
+            _resolve(schema, root)
+            if set(schema) - _ANNOTATIONS != {"$ref"}:
+                raise SchemaBug("$ref stands beside other keywords")
+        elif keyword not in _ANNOTATIONS and keyword != "type" and keyword not in _KEYWORDS:
+            raise SchemaBug("keyword %s is not in the subset" % keyword)
+    for inner in list(schema.get("properties", {}).values()) + list(schema.get("$defs", {}).values()):
+        _verify(inner, root)
+    for keyword in ("additionalProperties", "items"):
+        if isinstance(schema.get(keyword), dict):
+            _verify(schema[keyword], root)
+
+
 def _check(value, schema, root, path, errors):
+    """path: the keys and indexes that lead to the value."""
     if len(errors) >= MAX_ERRORS:
         return
     schema = _resolve(schema, root)
-    for keyword, wanted in schema.items():
-        if keyword in _ANNOTATIONS or keyword == "type":
-            continue
-        if keyword not in _KEYWORDS:
-            raise SchemaBug("keyword %s is not in the subset" % keyword)
     if "type" in schema and not _has_type(value, schema["type"]):
         errors.append(_line(path, "is %s, not %s" % (_type_name(value), _type_words(schema["type"]))))
         return
@@ -79,22 +80,21 @@ def _check(value, schema, root, path, errors):
         errors.append(_line(path, "holds a lone surrogate"))
         return
     for keyword, wanted in schema.items():
-        if keyword in _KEYWORDS:
-            message = _KEYWORDS[keyword](value, wanted)
-            if message:
-                errors.append(_line(path, message))
+        message = _KEYWORDS[keyword](value, wanted) if keyword in _KEYWORDS else None
+        if message:
+            errors.append(_line(path, message))
     if isinstance(value, dict):
         _check_object(value, schema, root, path, errors)
     elif isinstance(value, list) and "items" in schema:
         for index, item in enumerate(value):
-            _check(item, schema["items"], root, "%s[%d]" % (path, index), errors)
+            _check(item, schema["items"], root, path + (index,), errors)
 
 
 def _resolve(schema, root):
     seen = 0
     while "$ref" in schema:
         name = schema["$ref"]
-        if not name.startswith("#/$defs/") or seen > 8:
+        if not name.startswith("#/$defs/") or name[len("#/$defs/"):] not in root.get("$defs", {}) or seen > 8:
             raise SchemaBug("cannot follow %s" % name)
         schema, seen = root["$defs"][name[len("#/$defs/"):]], seen + 1
     return schema
@@ -104,7 +104,7 @@ def _check_object(value, schema, root, path, errors):
     known = schema.get("properties", {})
     extra = schema.get("additionalProperties", True)
     for key, item in value.items():
-        here = path + "." + show(key, quote=False) if path else show(key, quote=False)
+        here = path + (key,)
         if not _encodable(key):
             errors.append(_line(here, "is a key with a lone surrogate"))
         elif key in known:
@@ -153,6 +153,8 @@ def _type_words(wanted):
 
 
 def _encodable(text):
+    if text.isascii():
+        return True
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:
@@ -264,4 +266,7 @@ def show(value, quote=True, limit=60):
 
 
 def _line(path, message):
-    return "%s %s" % (path, message) if path else message
+    words = ""
+    for step in path:
+        words += "[%d]" % step if isinstance(step, int) else "%s%s" % ("." if words else "", show(step, quote=False))
+    return "%s %s" % (words, message) if words else message

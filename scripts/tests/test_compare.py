@@ -1,0 +1,192 @@
+"""compare: what may be compared, what is judged, and the exit status of each."""
+
+import io
+import os
+import sys
+import tempfile
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(HERE, ".."), HERE]
+
+import hostile  # noqa: E402
+import synthetic_run as synthetic  # noqa: E402
+from lib import compare, errors, report_words  # noqa: E402
+
+CELLS = ("spawn/one/P:1", "spawn/one/P:2", "channel/prod_cons/p:1/c:1/cap:128/P:2")
+BASE = {"gt": 50.0, "pthread": 24000.0}
+
+
+def lines_of(factor=1.0, n=10, spread=0.002, only=None):
+    """n replicates of every cell; gt of the first cell costs factor times the usual."""
+    lines = []
+    for i in range(n):
+        for cell in only or CELLS:
+            for backend, base in BASE.items():
+                scale = factor if (cell, backend) == (CELLS[0], "gt") else 1.0
+                value = base * scale * (1 + spread * ((i * 7) % 10) + 1e-6 * factor)
+                lines.append(synthetic.sample(cell, backend, round(value, 6), i, len(lines)))
+    return lines
+
+
+class Compared(unittest.TestCase):
+    def setUp(self):
+        holder = tempfile.TemporaryDirectory(prefix="greenbench-test-")
+        self.addCleanup(holder.cleanup)
+        self.dir = holder.name
+
+    def store(self, name, lines=None, **machine):
+        return synthetic.write(os.path.join(self.dir, name), lines=lines or lines_of(), machine_changes=machine)
+
+    def compare(self, *words):
+        out = io.StringIO()
+        status = compare.main(list(words), out)
+        return status, out.getvalue()
+
+    def hashes(self, **changes):
+        return dict(synthetic.machine()["hashes"], **changes)
+
+
+class Gate(Compared):
+    def test_equal_runs_pass(self):
+        status, text = self.compare(self.store("a"), self.store("b", lines_of(1.0001)), "--gate", "5%")
+        self.assertEqual(status, errors.OK, text)
+        self.assertIn("within the gate of 5 %: 6 comparisons", text)
+
+    def test_a_regression_is_found_named_and_ends_in_1(self):
+        status, text = self.compare(self.store("a"), self.store("b", lines_of(1.4)), "--gate", "5%")
+        self.assertEqual(status, errors.FAILED)
+        self.assertIn("regression: spawn/one/P:1 gt: 1.40x", text)
+        self.assertEqual(text.count("regression:"), 1)
+
+    def test_an_improvement_is_no_regression(self):
+        status, text = self.compare(self.store("a"), self.store("b", lines_of(0.6)), "--gate", "5%")
+        self.assertEqual(status, errors.OK, text)
+        self.assertIn("differs: B costs less", text)
+
+    def test_a_regression_below_the_gate_passes(self):
+        status, text = self.compare(self.store("a"), self.store("b", lines_of(1.4)), "--gate", "60")
+        self.assertEqual(status, errors.OK, text)
+
+    def test_noise_that_hides_the_gate_is_inconclusive(self):
+        status, text = self.compare(self.store("a", lines_of(1, spread=0.1)), self.store("b", lines_of(1, spread=0.1)),
+                                    "--gate", "5%")
+        self.assertEqual(status, errors.INCONCLUSIVE)
+        self.assertIn("undecided: ", text)
+
+    def test_few_values_are_inconclusive(self):
+        status, text = self.compare(self.store("a", lines_of(n=3)), self.store("b", lines_of(n=3)))
+        self.assertEqual(status, errors.INCONCLUSIVE)
+        self.assertIn("(range ", text)
+
+    def test_a_cell_that_now_fails_is_a_regression(self):
+        bad = [line for line in lines_of() if (line["cell"], line["backend"]) != (CELLS[1], "gt")]
+        bad.append(synthetic.bad(CELLS[1], "gt", "crashed", "killed by signal 11", order=999, exit=-11))
+        status, text = self.compare(self.store("a"), self.store("b", bad), "--gate", "5%")
+        self.assertEqual(status, errors.FAILED)
+        self.assertIn("regression: spawn/one/P:2 gt: 1 of 1 crashed: killed by signal 11", text)
+
+    def test_without_a_gate_a_difference_is_only_told(self):
+        status, text = self.compare(self.store("a"), self.store("b", lines_of(1.4)))
+        self.assertEqual(status, errors.OK)
+        self.assertIn("differs: B costs more", text)
+        self.assertNotIn("regression", text)
+
+
+class Comparable(Compared):
+    def test_another_definition_gives_no_ratio_a_reason_and_3(self):
+        status, text = self.compare(self.store("a"), self.store("b", hashes=self.hashes(definition="other")))
+        self.assertEqual(status, errors.NOT_COMPARABLE)
+        self.assertIn("not comparable: the definition hashes differ", text)
+        self.assertIn("24.2 us", text)
+        self.assertNotIn("B/A", text)
+
+    def test_unknown_definitions_are_not_assumed_equal(self):
+        unknown = self.hashes(definition="unknown")
+        status, text = self.compare(self.store("a", hashes=unknown), self.store("b", hashes=unknown))
+        self.assertEqual(status, errors.NOT_COMPARABLE)
+        self.assertIn("unknown in both", text)
+
+    def test_another_toolchain_matters_on_one_machine(self):
+        status, text = self.compare(self.store("a"), self.store("b", hashes=self.hashes(toolchain="other")))
+        self.assertEqual(status, errors.NOT_COMPARABLE)
+        self.assertIn("toolchain hashes differ", text)
+
+    def test_another_implementation_is_a_note(self):
+        status, text = self.compare(self.store("a"), self.store("b", hashes=self.hashes(implementation="other")))
+        self.assertEqual(status, errors.OK)
+        self.assertIn("note: implementation differs", text)
+
+    def test_two_machines_show_their_own_ratios_and_judge_nothing(self):
+        other = self.store("b", lines_of(2.0), machine="other-4cpu", hashes=self.hashes(toolchain="x"))
+        status, text = self.compare(self.store("a"), other)
+        self.assertEqual(status, errors.OK)
+        self.assertIn("note: toolchain differs", text)
+        self.assertRegex(text, r"spawn/one/P:1 +1/480 \(1/480 to 1/480\) +1/240 \(1/240 to 1/240\)")
+        self.assertNotIn("differs:  B", text)
+        self.assertEqual(self.compare(self.store("a"), other, "--gate", "5%")[0], errors.NOT_COMPARABLE)
+
+    def test_nothing_in_common(self):
+        status, text = self.compare(self.store("a", lines_of(only=CELLS[:1])), self.store("b", lines_of(only=CELLS[1:])))
+        self.assertEqual(status, errors.NOT_COMPARABLE)
+        self.assertIn("no cell is in both", text)
+
+    def test_cells_of_one_side_only_are_listed(self):
+        _, text = self.compare(self.store("a"), self.store("b", lines_of(only=CELLS[:1])))
+        self.assertIn("only in A: channel/prod_cons/p:1/c:1/cap:128/P:2, spawn/one/P:2", text)
+
+
+class Backends(Compared):
+    def test_two_backends_of_a_run_are_paired_by_round(self):
+        path = self.store("a")
+        status, text = self.compare(path + ":gt", path + ":pthread")
+        self.assertEqual(status, errors.OK)
+        self.assertRegex(text, r"spawn/one/P:1 +gt, pthread +50.5 ns +24.2 us +480x \(480x to 480x\)")
+
+    def test_order_of_replicates_does_not_unpair(self):
+        lines = synthetic.samples()
+        path = self.store("a", lines)
+        again = self.store("b", list(reversed(lines)))
+        self.assertEqual(self.compare(path + ":gt", path + ":pthread")[1],
+                         self.compare(again + ":gt", again + ":pthread")[1])
+
+    def test_a_colon_in_a_folders_name_is_no_backend(self):
+        path = self.store("odd:gt")
+        status, _ = self.compare(path, self.store("b"))
+        self.assertEqual(status, errors.OK)
+
+    def test_usage_errors_are_64_and_name_what_there_is(self):
+        path = self.store("a")
+        for words, reason in (((path, path), "A and B are the same"), ((path + ":gt", path + ":gt"), "the same"),
+                              ((path + ":gt", path + ":go"), "it has gt, pthread"), ((path + ":", path), "no backend"),
+                              ((path + ":gt", self.store("b")), "on both sides or on neither"),
+                              ((path,), "required"), ((path, path, "--gate", "-1"), "--gate"),
+                              ((path, path, "--gate", "1e9"), "--gate"), ((path, path, "--gate", "9999%"), "--gate")):
+            with self.assertRaises(errors.UsageError) as caught:
+                self.compare(*words)
+            self.assertIn(reason, str(caught.exception))
+
+    def test_a_missing_or_foreign_run_is_65(self):
+        with self.assertRaises(errors.DataError):
+            self.compare(self.store("a"), os.path.join(self.dir, "absent"))
+        path = self.store("b")
+        with open(os.path.join(path, "samples.jsonl"), "a", encoding="ascii") as handle:
+            handle.write('{"schema": "other/1"}\n')
+        with self.assertRaises(errors.DataError) as caught:
+            self.compare(self.store("a"), path)
+        self.assertIn("samples.jsonl:%d" % (len(lines_of()) + 1), str(caught.exception))
+
+
+class Hostile(Compared):
+    def test_the_terminal_gets_clean_lines(self):
+        for string in hostile.STRINGS:
+            if "\ud800" in string or any(c in hostile.CONTROLS for c in string):
+                continue
+            bad = lines_of() + [synthetic.bad("spawn/storm/n:10/P:2", "gt", "failed", string, order=999)]
+            _, text = self.compare(self.store("a", bad), self.store("b", bad, rev=string[:80]))
+            self.assertEqual(hostile.controls_in(text), [])
+            self.assertIn(report_words.clean(string, 60)[:40].rstrip(), text)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,247 @@
+"""report: one page that needs nothing else, whatever is in the run."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+from unittest import mock
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(HERE, ".."), HERE]
+
+import hostile  # noqa: E402
+import synthetic_run as synthetic  # noqa: E402
+from lib import errors, plots, report, report_words, samples  # noqa: E402
+from test_html import Outline, active_content  # noqa: E402
+
+HAVE_GNUPLOT = shutil.which("gnuplot") is not None
+SECTIONS = ["verdicts", "environment", "hero", "spawn", "switch", "channel", "stack", "memory", "limits", "absent",
+            "noise", "provenance"]
+
+
+class Stored(unittest.TestCase):
+    def setUp(self):
+        holder = tempfile.TemporaryDirectory(prefix="greenbench-test-")
+        self.addCleanup(holder.cleanup)
+        self.dir = os.path.join(holder.name, "run")
+
+    def write(self, **options):
+        synthetic.write(self.dir, **options)
+        return self.pages()
+
+    def pages(self):
+        pages = []
+        for path in report.write(self.dir):
+            with open(path, encoding="utf-8") as handle:
+                pages.append(handle.read())
+        return pages
+
+
+class Whole(unittest.TestCase):
+    """One full run, written once."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.holder = tempfile.TemporaryDirectory(prefix="greenbench-test-")
+        cls.addClassCleanup(cls.holder.cleanup)
+        cls.dir = synthetic.write(os.path.join(cls.holder.name, "run"))
+        cls.pages = []
+        for path in report.write(cls.dir):
+            with open(path, encoding="utf-8") as handle:
+                cls.pages.append(handle.read())
+
+    def test_sections_are_in_the_order_of_the_design(self):
+        page, text = self.pages
+        self.assertEqual(re.findall(r'<section id="([a-z]+)">', page), SECTIONS)
+        self.assertEqual(len(re.findall("^## ", text, re.M)), len(SECTIONS))
+
+    def test_nothing_runs_and_nothing_is_fetched(self):
+        page, _ = self.pages
+        self.assertEqual(active_content(page), [])
+        self.assertNotIn("http://", re.sub(r'xmlns(:xlink)?="[^"]*"', "", page))
+        self.assertNotIn("https://", page)
+
+    @unittest.skipUnless(HAVE_GNUPLOT, "gnuplot is not installed")
+    def test_every_chart_is_inline_and_beside(self):
+        page, text = self.pages
+        names = sorted(name[:-4] for name in os.listdir(os.path.join(self.dir, "charts")))
+        self.assertEqual(page.count("<svg"), len(names))
+        self.assertEqual(sorted(re.findall(r"\(charts/([a-z0-9_-]+)\.svg\)", text)), names)
+        ids = re.findall(r'\bid=["\']([^"\']+)["\']', page)
+        self.assertEqual(len(ids), len(set(ids)))
+
+    def test_figures_are_those_of_the_samples(self):
+        page, text = self.pages
+        values = sorted(s["ns_per_op"] for s in synthetic.samples()
+                        if (s["cell"], s["backend"]) == ("spawn/one/P:1", "pthread"))
+        middle = report_words.nanoseconds((values[4] + values[5]) / 2)
+        interval = "%s to %s" % (report_words.nanoseconds(values[1])[:-3], report_words.nanoseconds(values[8]))
+        self.assertIn("<td>%s</td><td>%s</td><td>10</td>" % (middle, interval), page)
+        self.assertIn("| %s | %s | 10 |" % (middle, interval), text)
+
+    def test_every_ending_and_its_reason_is_there(self):
+        for page in self.pages:
+            words = " ".join(Outline(page).words)
+            for reason in ("a pooled task that blocks can deadlock the pool", "no two CPUs share a core",
+                           "delivered 59999 of 60000 messages", "killed by signal 9", "no end after 60 s",
+                           "of the yields were empty", "limit reached at n=32420: EAGAIN", "32,420"):
+                self.assertIn(reason, words.replace("\\", ""))
+
+    def test_what_is_not_built_is_said(self):
+        for page in self.pages:
+            self.assertIn("Not graded", page)
+            self.assertIn("claims scorecard are not built", page)
+
+    def test_commands_and_provenance(self):
+        for page in self.pages:
+            words = " ".join(Outline(page).words)
+            self.assertIn("scripts/greenbench run --profile default --filter 'spawn/*'", words)
+            for fact in ("0123456789ab", "d" * 16, "i" * 16, "t" * 16, "synthetic 1.0"):
+                self.assertIn(fact, words)
+
+
+class Runs(Stored):
+    def test_writing_again_gives_the_same_text(self):
+        first = self.write(replicates=6)
+        self.assertEqual(first, self.pages())
+
+    def test_one_format_alone_and_an_unknown_one(self):
+        synthetic.write(self.dir, replicates=6)
+        self.assertEqual([os.path.basename(p) for p in report.write(self.dir, formats=("md",))], ["report.md"])
+        self.assertFalse(os.path.exists(os.path.join(self.dir, "report.html")))
+        with self.assertRaises(errors.UsageError):
+            report.write(self.dir, formats=("pdf",))
+
+    def test_a_run_of_one_sample(self):
+        page, _ = self.write(lines=[synthetic.sample("spawn/one/P:1", "gt", 50.0)])
+        self.assertIn("so there is no ratio", page)
+        self.assertIn("No chart: no cell has a value for both", page)
+
+    def test_a_run_in_which_all_was_skipped(self):
+        page, text = self.write(lines=[synthetic.bad("spawn/one/P:1", "gt", "skipped", "no CPU")])
+        self.assertIn("no CPU", page)
+        self.assertIn("no CPU", text)
+
+    def test_an_interrupted_run_and_what_was_left_out_are_said(self):
+        synthetic.write(self.dir, replicates=6)
+        with open(os.path.join(self.dir, "plan.json"), "w", encoding="utf-8") as handle:
+            json.dump({"state": "interrupted", "seed": 4711, "left_out": [
+                {"cell": "spawn/storm/n:1000000/P:2", "reason": "would take 99 s"}, 7]}, handle)
+        for page in self.pages():
+            words = " ".join(Outline(page).words)
+            self.assertIn("the run was interrupted", words)
+            self.assertIn("would take 99 s", words)
+            self.assertIn("4711", words)
+
+
+class WithoutGnuplot(Stored):
+    def test_tables_are_written_and_the_way_to_charts_is_told(self):
+        with tempfile.TemporaryDirectory() as empty, mock.patch.dict(os.environ, {"PATH": empty}):
+            page, text = self.write(replicates=6)
+        self.assertNotIn("<svg", page)
+        self.assertFalse(os.path.exists(os.path.join(self.dir, "charts")))
+        for one in (page, text):
+            words = " ".join(Outline(one).words).replace("\\", "")
+            self.assertIn("gnuplot is missing", words)
+            self.assertIn("scripts/greenbench report", words)
+            self.assertIn("spawn/one/P:1", words)
+
+    def test_a_chart_that_cannot_be_drawn_costs_only_itself(self):
+        with mock.patch.object(plots, "version", return_value="gnuplot 5"), \
+                mock.patch.object(plots, "draw", side_effect=plots.PlotError("forest: it broke")):
+            page, _ = self.write(replicates=6)
+        self.assertIn("Not drawn: forest: it broke.", page)
+
+
+class Hostile(Stored):
+    def hostile_run(self, string):
+        """Every free text of a run that the checks of a reader let pass."""
+        lines = synthetic.samples(replicates=2)[:60]
+        lines.append(synthetic.bad("stack/grow/bytes:4096/P:1", "pthread", "failed", string or "x", order=900))
+        lines.append(synthetic.bad("memory/capacity/P:2", "gt", "limit", string or "x", order=901, limit={
+            "reached": 9, "errno": string[:32], "name": string, "value": string}))
+        machine = synthetic.machine(rev=string[:80], command=[string], profile=string[:64])
+        machine["hw"]["cpu_model"] = string
+        machine["env"][string] = {string: string}
+        machine["toolchain"]["compiler"] = [string]
+        run = samples.Run(self.dir, machine, lines, [string], {"left_out": [{"cell": string, "reason": string}],
+                                                               "seed": string, "state": string})
+        return run
+
+    def test_no_string_becomes_markup_or_reaches_the_terminal(self):
+        os.makedirs(self.dir)
+        plain = None
+        for string in ("plain",) + hostile.STRINGS:
+            with self.subTest(string=ascii(string)), mock.patch.object(plots, "version", return_value=None):
+                paths = report.write_loaded(self.hostile_run(string), ("html", "md"))
+                pages = []
+                for path in paths:
+                    with open(path, encoding="utf-8") as handle:
+                        pages.append(handle.read())
+                self.assertEqual(active_content(pages[0]), [])
+                self.assertEqual(active_content(pages[1]), [])
+                self.assertEqual(hostile.controls_in("".join(pages)), [])
+                tags = sorted(Outline(pages[0]).tags)
+                plain = plain or tags
+                self.assertEqual(tags, plain)
+                self.assertEqual(sorted(os.listdir(self.dir)), ["report.html", "report.md"])
+
+    def test_markdown_holds_no_link_or_html_of_theirs(self):
+        os.makedirs(self.dir)
+        for string in hostile.STRINGS:
+            with mock.patch.object(plots, "version", return_value=None):
+                path, = report.write_loaded(self.hostile_run(string), ("md",))
+            with open(path, encoding="utf-8") as handle:
+                text = handle.read()
+            with self.subTest(string=ascii(string)):
+                self.assertEqual(re.findall(r"\]\((?!charts/)", text), [])
+                self.assertEqual(Outline(text).tags, [])
+                widths = {line.count("|") for line in text.split("\n") if line.startswith("|")}
+                self.assertTrue(widths <= {3, 6, 7, 8, 11, 12}, widths)
+
+
+class Refusals(Stored):
+    def test_bad_samples_are_named_with_their_line(self):
+        lines = synthetic.samples(replicates=6)[:5]
+        lines[3]["ns_per_op"] = -5.0
+        synthetic.write(self.dir, lines=lines)
+        with self.assertRaises(errors.DataError) as caught:
+            report.write(self.dir)
+        self.assertIn("samples.jsonl:4: ", str(caught.exception))
+        self.assertEqual(sorted(os.listdir(self.dir)), ["machine.json", "samples.jsonl"])
+
+    def test_a_linked_charts_folder_is_refused(self):
+        if not HAVE_GNUPLOT:
+            self.skipTest("gnuplot is not installed")
+        synthetic.write(self.dir, replicates=6)
+        elsewhere = os.path.join(os.path.dirname(self.dir), "elsewhere")
+        os.mkdir(elsewhere)
+        os.symlink(elsewhere, os.path.join(self.dir, "charts"))
+        with self.assertRaises(errors.CannotWriteError):
+            report.write(self.dir)
+        self.assertEqual(os.listdir(elsewhere), [])
+
+    def test_a_linked_report_is_replaced_not_followed(self):
+        synthetic.write(self.dir, replicates=6)
+        target = os.path.join(os.path.dirname(self.dir), "target")
+        with open(target, "w", encoding="ascii") as handle:
+            handle.write("keep")
+        os.symlink(target, os.path.join(self.dir, "report.md"))
+        report.write(self.dir, formats=("md",))
+        with open(target, encoding="ascii") as handle:
+            self.assertEqual(handle.read(), "keep")
+
+    def test_needs_nothing_but_the_standard_library(self):
+        code = ("import sys; sys.path.insert(0, %r); from lib import report, compare; "
+                "print([m for m in sys.modules if m.split('.')[0] in ('numpy', 'scipy', 'matplotlib', 'jsonschema')])"
+                % os.path.join(HERE, ".."))
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+        self.assertEqual(done.stdout.strip(), b"[]")
+
+
+if __name__ == "__main__":
+    unittest.main()

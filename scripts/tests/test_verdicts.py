@@ -1,0 +1,178 @@
+"""verdicts and the model under them: which comparison is the headline, what is judged, how it is said."""
+
+import os
+import sys
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(HERE, ".."), HERE]
+
+import hostile  # noqa: E402
+import synthetic_run as synthetic  # noqa: E402
+from lib import report_model, report_words, samples, stats, verdicts  # noqa: E402
+
+
+def run_of(lines):
+    for order, line in enumerate(lines):
+        line["order"] = order
+    return samples.Run("synthetic", synthetic.machine(), lines, [])
+
+
+def series(cell, backend, base, n=10, **changes):
+    return [synthetic.sample(cell, backend, base * (1 + 0.001 * ((i * 7) % n)), i, **changes) for i in range(n)]
+
+
+def model_of(*groups):
+    return report_model.Model(run_of([line for group in groups for line in group]))
+
+
+class Headline(unittest.TestCase):
+    def test_gt_meets_the_fastest_of_the_pthread_family(self):
+        cell = "spawn/one/P:1"
+        model = model_of(series(cell, "gt", 50), series(cell, "pthread", 24000), series(cell, "pthread-pool", 2000),
+                         series(cell, "go", 300))
+        headline = model.headline(model.cells[0])
+        self.assertEqual(headline.other.backend, "pthread-pool")
+        self.assertEqual(headline.verdict, stats.DIFFERS)
+        line = verdicts.lines(model.run)[0]
+        self.assertIn("fastest OS-thread way pthread-pool 2.01 us: 1/40.0", line)
+        self.assertIn("differs: gt costs less; pthread 24.1 us: 1/480", line)
+
+    def test_a_loss_is_said_as_plainly_as_a_win(self):
+        cell = "switch/handoff/P:2/place:same-llc"
+        line = verdicts.lines(model_of(series(cell, "gt", 300), series(cell, "pthread-futex", 100)).run)[0]
+        self.assertIn("3.00x (3.00x to 3.00x), differs: gt costs more", line)
+
+    def test_a_pair_left_free_is_no_headline_and_a_placed_one_is(self):
+        for name, expected in (("channel/ping_pong/cap:0/P:2", 0), ("channel/ping_pong/cap:0/P:2/place:same-llc", 1),
+                               ("channel/ping_pong/cap:0/P:1/place:same-pu", 1), ("switch/handoff/P:1", 1),
+                               ("channel/prod_cons/p:1/c:1/cap:128/P:2", 1), ("spawn/one/P:2", 1)):
+            model = model_of(series(name, "gt", 50), series(name, "pthread", 500))
+            self.assertEqual(len(model.headlines), expected, name)
+
+    def test_different_placements_are_different_cells(self):
+        model = model_of(series("switch/handoff/P:2/place:same-llc", "gt", 50),
+                         series("switch/handoff/P:2/place:smt", "pthread", 500))
+        self.assertEqual(model.headlines, [])
+
+    def test_an_invalid_replicate_takes_the_ratio_away(self):
+        cell = "switch/yield/n:2/P:1"
+        bad = series(cell, "gt", 5, 9) + [synthetic.sample(cell, "gt", 5, 9, status="invalid", reason="3 % empty")]
+        model = model_of(bad, series(cell, "pthread", 500))
+        self.assertEqual(model.headlines, [])
+        self.assertIn("no ratio: switch/yield/n:2/P:1, gt: 1 of 10 invalid: 3 % empty", verdicts.lines(model.run))
+
+    def test_a_crashed_replicate_leaves_the_ratio_and_takes_the_verdict(self):
+        cell = "stack/grow/bytes:4096/P:1"
+        bad = series(cell, "pthread", 500, 9) + [synthetic.bad(cell, "pthread", "crashed", "killed by signal 9",
+                                                               replicate=9, round=9, exit=-9)]
+        model = model_of(series(cell, "gt", 50), bad)
+        self.assertEqual(model.headlines[0].verdict, report_model.INCOMPLETE)
+        self.assertEqual(model.headlines[0].ratio.n, 9)
+        self.assertTrue(verdicts.lines(model.run)[0].startswith("CRASHED: stack/grow/bytes:4096/P:1, pthread: 1 of 10"))
+
+    def test_kernel_memory_is_not_quoted_below_a_thousand_tasks(self):
+        def parked(n, backend, each):
+            memory = dict(zip(report_model.MEMORY_PARTS, (each * n, 0, 0, 0)), n=n, anon_huge_bytes=0, noise_bytes=1,
+                          source="memcg")
+            return series("memory/parked/n:%d/P:2" % n, backend, 9.0, memory=memory)
+        model = model_of(parked(100, "gt", 4000), parked(100, "pthread", 32000), parked(1000, "gt", 4000),
+                         parked(1000, "pthread", 32000))
+        self.assertEqual([c.cell.name for c in model.headlines], ["memory/parked/n:1000/P:2"])
+        self.assertAlmostEqual(model.headlines[0].ratio.value, 1 / 8)
+        self.assertIn("gt 3.91 KiB", verdicts.lines(model.run)[0])
+
+    def test_memory_below_the_probes_noise_gives_no_ratio(self):
+        memory = dict(zip(report_model.MEMORY_PARTS, (10, 0, 0, 0)), n=1000, anon_huge_bytes=0, noise_bytes=4096,
+                      source="memcg")
+        cell = "memory/parked/n:1000/P:2"
+        model = model_of(series(cell, "gt", 9.0, memory=memory), series(cell, "pthread", 9.0, memory=memory))
+        self.assertEqual(model.headlines, [])
+        self.assertIn("below the probe's noise", model.why_no_headline(model.cells[0]))
+
+
+class Families(unittest.TestCase):
+    def test_a_family_is_one_workload_at_one_p_and_place(self):
+        names = ["spawn/storm/n:%d/temp:%s/P:%d" % (n, temp, p) for n in (10, 100) for temp in ("warm", "cold")
+                 for p in (1, 2)]
+        families = {report_model.Cell(name).family for name in names}
+        self.assertEqual(families, {("spawn/storm", "1", ""), ("spawn/storm", "2", "")})
+
+    def test_six_rounds_are_enough_alone_and_not_in_company(self):
+        one = "spawn/one/P:1"
+        alone = model_of(series(one, "gt", 50, 6), series(one, "pthread", 500, 6))
+        self.assertEqual(alone.headlines[0].verdict, stats.DIFFERS)
+        pair = [series("switch/yield/n:%d/P:1" % n, b, t, 6) for n in (2, 10) for b, t in (("gt", 5), ("pthread", 500))]
+        self.assertEqual({h.verdict for h in model_of(*pair).headlines}, {stats.ROUNDS_MISSING})
+        self.assertIn("in 2 more every round agrees, but there are too few rounds",
+                      verdicts.lines(model_of(*pair).run)[-1])
+
+    def test_one_value_has_a_range_and_no_verdict(self):
+        cell = "spawn/one/P:1"
+        line = verdicts.lines(model_of(series(cell, "gt", 50, 3), series(cell, "pthread", 500, 3)).run)[0]
+        self.assertIn("(range ", line)
+        self.assertIn("not judged: fewer than 6 values", line)
+
+
+class Lines(unittest.TestCase):
+    def test_every_ending_is_told(self):
+        text = "\n".join(verdicts.lines(run_of(synthetic.samples())))
+        for words in ("FAILED: channel/prod_cons/p:4/c:4/cap:128/P:2, gt: 1 of 1: delivered 59999 of 60000 messages",
+                      "CRASHED: stack/grow/bytes:16777216/P:1, pthread: 1 of 10: killed by signal 9",
+                      "TIMEOUT: stack/grow/bytes:16777216/P:1, pthread-futex",
+                      "limit reached at n=32420: EAGAIN (pid_max 32768)",
+                      "no ratio: switch/yield/n:10/P:1, pthread: 10 of 10 invalid",
+                      "noise floor of the run"):
+            self.assertIn(words, text)
+
+    def test_every_headline_on_request(self):
+        run = run_of(synthetic.samples())
+        model = report_model.Model(run)
+        lines = verdicts.lines(run, every=True)
+        for headline in model.headlines:
+            self.assertEqual(sum("(%s)" % headline.cell.name in line for line in lines), 1)
+
+    def test_the_choice_of_representatives_does_not_look_at_figures(self):
+        lines = synthetic.samples()
+        before = [h.cell.name for h in verdicts.representatives(report_model.Model(run_of(lines)))]
+        for line in lines:
+            if line["backend"] == "gt" and line["ns_per_op"]:
+                line["ns_per_op"] *= 1e5
+        after = [h.cell.name for h in verdicts.representatives(report_model.Model(run_of(lines)))]
+        self.assertEqual(before, after)
+
+    def test_no_ratio_at_all_is_said(self):
+        self.assertIn("no ratio", verdicts.lines(model_of(series("spawn/one/P:1", "gt", 50)).run)[-1])
+
+    def test_hostile_strings_cannot_reach_the_terminal(self):
+        for string in hostile.STRINGS:
+            lines = [synthetic.bad(string, string, "failed", string), synthetic.bad("a/b", "gt", "limit", string, limit={
+                "reached": 3, "errno": string, "name": string, "value": string})]
+            lines += series("spawn/one/" + string, "gt", 50) + series("spawn/one/" + string, "pthread" + string, 90)
+            for line in verdicts.lines(run_of(lines)):
+                with self.subTest(string=ascii(string)):
+                    self.assertEqual(hostile.controls_in(line + "\n"), [])
+                    self.assertEqual(len(line.splitlines()), 1)
+
+
+class Figures(unittest.TestCase):
+    def test_three_digits_and_units(self):
+        for value, words in ((31.24, "31.2 ns"), (999.6, "1.00 us"), (24100, "24.1 us"), (0.0451, "0.0451 ns"),
+                             (2.5e9, "2.50 s"), (999999, "1.00 ms")):
+            self.assertEqual(report_words.nanoseconds(value), words)
+        self.assertEqual(report_words.count_bytes(32 * 1024), "32.0 KiB")
+        self.assertEqual(report_words.figure(32420), "32,400")
+
+    def test_ratio_styles(self):
+        def words(value, low, high, n=10):
+            interval = stats.Interval(low, high, None if n < 6 else 0.97, n)
+            return report_words.ratio_words(stats.Ratio(value, interval, 0.01, n, True))
+        self.assertEqual(words(1 / 780, 1 / 810, 1 / 750), "1/780 (1/810 to 1/750)")
+        self.assertEqual(words(2.3, 2.1, 2.5), "2.30x (2.10x to 2.50x)")
+        self.assertEqual(words(0.97, 0.93, 1.02), "0.970 (0.930 to 1.02)")
+        self.assertEqual(words(0.5, 0.2, 1.5), "0.500 (0.200 to 1.50)")
+        self.assertEqual(words(0.1, 0.05, 0.2, 3), "1/10.0 (range 1/20.0 to 1/5.00)")
+
+
+if __name__ == "__main__":
+    unittest.main()
