@@ -10,11 +10,13 @@
 #include "gbench/gbench.h"
 
 enum {
-    /* Available memory is read once in so many budget checks: with a check
-     * every 64 spawns, once in 1024 tasks. A parked OS thread costs some 33
-     * KiB, so that the budget is overrun by 33 MiB at worst; resident size
-     * would not do, as it lacks kernel stacks and page tables. */
-    CALLS_PER_READING = 16
+    /* Memory is read once in so many budget checks, which takes tens of
+     * microseconds: with a check every 64 spawns, once in 1024 tasks. A parked
+     * OS thread costs some 33 KiB, so that the budget is overrun by 33 MiB at
+     * worst. */
+    CALLS_PER_READING = 16,
+    /* Whoever takes it, the machine must keep this fraction of what it had. */
+    RESERVE_FRACTION = 8
 };
 
 int64_t bench_clock_ns(void)
@@ -35,6 +37,7 @@ void bench_prepare(struct bench *b, enum bench_mode mode, bool warmed, struct gb
         .probe_precise = b->probe_precise,
         .budget = b->budget,
         .available_at_start = limit_memory_available(),
+        .used_at_start = limit_memory_used(),
         .deadline_ns = bench_clock_ns() + (int64_t)(b->budget.seconds * 1e9),
     };
 
@@ -112,18 +115,21 @@ void bench_limit(struct bench *b, uint64_t reached, int err)
     b->limited = true;
 }
 
+static bool memory_used_up(const struct bench *b)
+{
+    return limit_memory_used() > b->used_at_start + b->budget.memory_bytes ||
+           limit_memory_available() < b->available_at_start / RESERVE_FRACTION;
+}
+
 int bench_budget(struct bench *b)
 {
-    uint64_t available;
-
     if (b->warmed)
         return 0;
     if (bench_clock_ns() > b->deadline_ns)
         return ETIME;
     if (++b->budget_calls % CALLS_PER_READING != 0)
         return 0;
-    available = limit_memory_available();
-    return available + b->budget.memory_bytes < b->available_at_start ? E2BIG : 0;
+    return memory_used_up(b) ? E2BIG : 0;
 }
 
 void bench_invalid(struct bench *b, const char *why)

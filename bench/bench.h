@@ -47,7 +47,7 @@ struct bench {
 
     struct limit_budget budget;
     int64_t deadline_ns;
-    uint64_t available_at_start;
+    uint64_t available_at_start, used_at_start;
     unsigned budget_calls;
 };
 

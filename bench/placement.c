@@ -187,11 +187,7 @@ int topology_export(const char *file)
 
 const char *placement_library_version(void)
 {
-    static char text[32];
-    const unsigned v = hwloc_get_api_version();
-
-    snprintf(text, sizeof text, "%u.%u.%u", v >> 16, v >> 8 & 0xff, v & 0xff);
-    return text;
+    return GREENBENCH_HWLOC_VERSION;
 }
 
 /* --- pairs ---------------------------------------------------------------- */

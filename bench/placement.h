@@ -55,7 +55,8 @@ int placement_choose(const struct topology *t, const char *place, int ncpu,
  * every thread it creates. 0, or -ENODEV with a reason when binding is denied. */
 int placement_apply(const struct placement *placement, char reason[PLACEMENT_REASON_MAX]);
 
-/* hwloc's version, as text. */
+/* The version of hwloc found at configure time; what the library reports is
+ * that of its interface. */
 const char *placement_library_version(void);
 
 #endif

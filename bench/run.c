@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "backend.h"
@@ -215,6 +216,12 @@ void run_measure(struct run *r)
     int rc =
         gbench_run(r->cell.name, (int64_t)(r->rounds * r->unit), in_gbench, &root, &r->measured);
 
+    /* The region of a cell that met a limit covers fewer operations than were
+     * announced: there is no time per operation. */
+    if (r->bench.limited || r->status == STATUS_FAILED) {
+        free(r->measured.json);
+        r->measured.json = NULL;
+    }
     if (rc)
         conclude(r, STATUS_FAILED, "Google Benchmark did not measure: %s", strerror(-rc));
     else if (root.rc)

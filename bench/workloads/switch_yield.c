@@ -9,24 +9,25 @@
  * word is unchanged afterwards nobody else has run, and the yield was empty.
  * The word is accessed with relaxed atomics, which are plain moves here.
  *
- * The count is exact when the CPU is shared evenly: a task counts every yield
- * but its last, announces that it is done, and makes its last one while it
- * waits for the others. Yields beyond that are those of tasks that had to
- * wait longer; above 2 % the cell is invalid, as it is for empty yields.
+ * The last of a task's yields, one in 16 or fewer, is a wait for the end of
+ * the region: a task that went on yielding until the slowest is done would
+ * add yields that nobody counts, and how many depends on the scheduler.
  */
 #include "../task.h"
 #include "../workload.h"
 
 #include <stdlib.h>
 
-enum { SITES = 4, YIELDS_PER_TASK_MIN = 32, YIELDS_PER_ROUND = 4096, TOLERATED_PERCENT = 2 };
+enum { SITES = 4, YIELDS_PER_TASK_MIN = 16, YIELDS_PER_ROUND = 4096, TOLERATED_PERCENT = 2 };
 
 struct shared {
     uint64_t word;
+    uint64_t each;    /* yields of one task */
     uint64_t waiting; /* tasks that have not yet arrived */
     uint64_t running; /* tasks that have not yet made their yields */
-    uint64_t each;    /* yields of one task */
-    bool go, over;
+    uint64_t alive;
+    bool go;
+    task_sem begin, end;
     struct bench *bench;
 };
 
@@ -35,7 +36,6 @@ struct slot {
     uint64_t id;
     uint64_t yields;
     uint64_t empty;
-    uint64_t extra;
 };
 
 static inline uint64_t yield_here(uint64_t *word, uint64_t id)
@@ -67,35 +67,36 @@ static uint64_t yields_each(const struct params *p)
     return each - each % SITES;
 }
 
-/* The last to arrive opens the region; the others learn of it as they yield. */
+static void post_others(task_sem *sem, uint64_t alive)
+{
+    for (uint64_t i = 1; i < alive; i++)
+        task_sem_post(sem);
+}
+
+/* Waiting for everybody costs no CPU; then the last to arrive makes all
+ * runnable and opens the region, and who runs too early yields. */
 static void barrier(struct shared *s)
 {
     if (__atomic_sub_fetch(&s->waiting, 1, __ATOMIC_ACQ_REL) == 0) {
+        post_others(&s->begin, s->alive);
         bench_start(s->bench);
         __atomic_store_n(&s->go, true, __ATOMIC_RELEASE);
         return;
     }
+    task_sem_wait(&s->begin);
     while (!__atomic_load_n(&s->go, __ATOMIC_ACQUIRE))
         task_yield();
 }
 
 /* The last to finish closes the region. */
-static void finish(struct slot *me)
+static void finish(struct shared *s)
 {
-    struct shared *s = me->shared;
-
     if (__atomic_sub_fetch(&s->running, 1, __ATOMIC_ACQ_REL) == 0) {
         bench_stop(s->bench);
-        __atomic_store_n(&s->over, true, __ATOMIC_RELEASE);
-        me->yields++;
+        post_others(&s->end, s->alive);
         return;
     }
-    me->yields++;
-    me->empty += site_d(&s->word, me->id);
-    while (!__atomic_load_n(&s->over, __ATOMIC_ACQUIRE)) {
-        me->empty += site_d(&s->word, me->id);
-        me->extra++;
-    }
+    task_sem_wait(&s->end);
 }
 
 static void body(void *arg)
@@ -117,9 +118,9 @@ static void body(void *arg)
     empty += site_a(word, id);
     empty += site_b(word, id);
     empty += site_c(word, id);
-    me->yields = yields + SITES - 1;
+    me->yields = yields + SITES;
     me->empty = empty;
-    finish(me);
+    finish(s);
 }
 
 static uint64_t unit(const struct params *p)
@@ -143,8 +144,6 @@ static const char *check(const struct params *p)
     return p->n < 2 ? "switch/yield needs two tasks: n:2 or more" : NULL;
 }
 
-/* Fewer tasks than n cannot be measured as n: those that exist run through
- * with the barrier lowered, and the cell is a limit. */
 static uint64_t spawn_all(task_group *group, struct slot *slots, uint64_t n, int *ret_rc)
 {
     const struct task_attr attr = {.slot = TASK_ANYWHERE};
@@ -157,35 +156,37 @@ static uint64_t spawn_all(task_group *group, struct slot *slots, uint64_t n, int
     return i;
 }
 
+/* Fewer tasks than n cannot be measured as n: the cell is a limit, and those
+ * that exist run through with the barrier lowered. If all of
+ * them have arrived already nobody opens the region, and this releases them. */
 static void lower_barrier(struct shared *s, const struct params *p, uint64_t alive)
 {
     const struct params fewer = {.n = alive};
     const uint64_t missing = p->n - alive;
 
     s->each = yields_each(&fewer);
+    s->alive = alive;
     __atomic_sub_fetch(&s->running, missing, __ATOMIC_ACQ_REL);
-    if (__atomic_sub_fetch(&s->waiting, missing, __ATOMIC_ACQ_REL) == 0)
-        __atomic_store_n(&s->go, true, __ATOMIC_RELEASE);
+    if (__atomic_sub_fetch(&s->waiting, missing, __ATOMIC_ACQ_REL) != 0 || alive == 0)
+        return;
+    __atomic_store_n(&s->go, true, __ATOMIC_RELEASE);
+    post_others(&s->begin, alive + 1);
 }
 
 static uint64_t collect(const struct slot *slots, uint64_t n, struct bench *b)
 {
     struct ledger *l = bench_ledger(b);
-    uint64_t sum = 0, yields = 0, extra = 0;
+    uint64_t sum = 0, yields = 0;
 
     for (uint64_t i = 0; i < n; i++) {
         sum += workload_mix(i) * slots[i].yields;
         l->empty_yields += slots[i].empty;
         l->done += slots[i].yields > 0;
         yields += slots[i].yields;
-        extra += slots[i].extra;
     }
     if (l->empty_yields * 100 > yields * TOLERATED_PERCENT)
         bench_invalid(b, "not a switch measurement on this machine: more than 2 % of the yields "
                          "were empty");
-    else if (extra * 100 > yields * TOLERATED_PERCENT)
-        bench_invalid(b, "the CPU was not shared evenly: more than 2 % of the yields were made by "
-                         "tasks that had already finished");
     return sum;
 }
 
@@ -195,6 +196,7 @@ static uint64_t run(uint64_t rounds, const struct params *p, struct bench *b)
     struct shared s = {.word = UINT64_MAX,
                        .waiting = p->n,
                        .running = p->n,
+                       .alive = p->n,
                        .each = rounds * yields_each(p),
                        .bench = b};
     task_group group;
@@ -203,6 +205,8 @@ static uint64_t run(uint64_t rounds, const struct params *p, struct bench *b)
 
     for (uint64_t i = 0; i < p->n; i++)
         slots[i] = (struct slot){.shared = &s, .id = i};
+    task_sem_init(&s.begin, 0);
+    task_sem_init(&s.end, 0);
     task_group_init(&group);
     bench_ledger(b)->created = spawn_all(&group, slots, p->n, &rc);
     if (rc) {
@@ -210,6 +214,8 @@ static uint64_t run(uint64_t rounds, const struct params *p, struct bench *b)
         lower_barrier(&s, p, bench_ledger(b)->created);
     }
     task_group_wait(&group);
+    task_sem_destroy(&s.begin);
+    task_sem_destroy(&s.end);
     sum = collect(slots, p->n, b);
     free(slots);
     return sum;
