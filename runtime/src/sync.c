@@ -86,11 +86,14 @@ void gt_yield(void)
 {
     struct gti_worker *w = gti_worker_self();
     struct gti_task *next;
+    /* The tick that is due for housekeeping is left to gti_worker_pick_slow(),
+     * which does it; counting it here as well would step over it. */
     if (gti_unlikely(!w || w->credit || w->runnext || w->bound_head ||
-                     ++w->tick % GTI_HOUSEKEEPING == 0 || !(next = gti_worker_pop(w)))) {
+                     (w->tick + 1) % GTI_HOUSEKEEPING == 0 || !(next = gti_worker_pop(w)))) {
         yield_slow(w);
         return;
     }
+    w->tick++;
     yield_to(w, next);
 }
 
