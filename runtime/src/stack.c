@@ -141,9 +141,9 @@ static void stack_make(struct slab *slab, unsigned i, unsigned class, bool guard
     s->class = (uint16_t) class;
     s->canary = !guarded;
     if (!guarded) {
-        /* Slot 0 of a canary slab has the slab's guard page below. */
-        size_t skip = i == 0 && stacks.guard == GT_GUARD_CANARY ? gti_os_page_size() : 0;
-        s->base += skip;
+        /* The lowest page is left alone: it may be a guard already, because a
+         * batch failed half-way or the stack is the first of a canary slab. */
+        s->base += gti_os_page_size();
         *(uint64_t *)s->base = CANARY;
     }
 }
@@ -225,10 +225,12 @@ static char *usable_base(const struct gti_stack *s)
     return s->base + gti_os_page_size();
 }
 
+/* Colouring lowers the top by less than a page. (Not by the slot's size: slots
+ * of 64 MiB and more are aligned to a page only.) */
 static char *slot_end(const struct gti_stack *s)
 {
-    size_t slot = gti_stack_class_size(s->class);
-    return (char *)(((uintptr_t)s->top + slot - 1) & ~(uintptr_t)(slot - 1));
+    size_t page = gti_os_page_size();
+    return (char *)(((uintptr_t)s->top + page - 1) & ~(uintptr_t)(page - 1));
 }
 
 void gti_stack_shrink(struct gti_stack *s)
@@ -258,8 +260,8 @@ void gti_stack_trim(struct gti_stack_cache *cache)
 
 bool gti_stack_guards(const struct gti_stack *s, const void *addr)
 {
-    const char *at = addr;
-    return !s->canary && at >= s->base && at < s->base + gti_os_page_size();
+    const char *at = addr, *guard = s->canary ? s->base - gti_os_page_size() : s->base;
+    return at >= guard && at < guard + gti_os_page_size();
 }
 
 void gti_stack_check_canary(const struct gti_stack *s, const char *task)

@@ -8,7 +8,8 @@
  *     worker only) or the shared list (under the class's lock). The list link
  *     is in struct gti_stack, never in the stack, so that a trimmed stack
  *     stays uncommitted.
- *   - The lowest page of a slot is its guard, unless `canary` is set.
+ *   - The lowest page of a slot is its guard. If `canary` is set, that page may
+ *     be a guard or not, is never used, and the canary lies just above it.
  *
  * Caches exchange half their content with the shared list when they run empty
  * or full, so that tasks spawned on one worker and finished on another do not
@@ -27,7 +28,7 @@
 
 struct gti_stack {
     struct gti_stack *next; /* on a free list */
-    char *base;             /* lowest address of the slot: the guard page, or the canary */
+    char *base;             /* the guard page, or the canary */
     char *top;              /* 16-byte aligned; coloured, so at most the slot's end */
     uint16_t class;
     bool canary;
