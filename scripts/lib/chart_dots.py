@@ -4,7 +4,7 @@ from . import stats
 from .chart_base import Chart, line_type, log_range, point
 from .report_words import nanoseconds
 
-ROW_HEIGHT = 25
+ROW_HEIGHT = 30
 SHIFT = 0.16
 
 
@@ -49,7 +49,7 @@ def _build(model, cells, name, title, caption, absent):
         rows.append([y, _label(cell, cells), ", ".join(figures)])
     low, high = log_range(bounds)
     types = " ".join(str(line_type(b)) for b in backends)
-    return Chart(name, title, caption, "dots.gp", (1000, 100 + ROW_HEIGHT * len(rows)),
+    return Chart(name, title, caption, "dots.gp", (1000, 120 + ROW_HEIGHT * len(rows)),
                  [len(rows), low, high, types], {"rows.tsv": [rows], "dots.tsv": blocks})
 
 

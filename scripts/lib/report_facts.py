@@ -3,7 +3,7 @@
 from . import report_content as content
 from .report_words import count_bytes
 
-MAX_VALUE = 600
+MAX_VALUE = 1800
 HW_WORDS = {"cpu_model": "CPU", "logical_cpus": "logical CPUs", "ram_bytes": "memory",
             "hwloc_synthetic": "topology (hwloc)"}
 
@@ -42,11 +42,22 @@ def _flatten(facts, prefix=""):
     found = []
     for key, value in facts.items():
         name = prefix + str(key)
-        if isinstance(value, dict) and value and len(prefix) < 80:
+        if key == "mitigations" and isinstance(value, dict):
+            found.append((name, _mitigations(value)))
+        elif isinstance(value, dict) and value and len(prefix) < 80:
             found += _flatten(value, name + ": ")
         else:
             found.append((name, value))
     return found
+
+
+def _mitigations(states):
+    """One line: what is mitigated or open first, what does not apply in a list."""
+    absent = [str(key) for key, value in states.items() if value == "Not affected"]
+    words = ["%s: %s" % (key, value) for key, value in states.items() if value != "Not affected"]
+    if absent:
+        words.append("not affected: " + ", ".join(absent))
+    return "; ".join(words) or None
 
 
 def _row(name, value):

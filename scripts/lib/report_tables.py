@@ -3,7 +3,7 @@
 from . import report_content as content
 from . import stats
 from .chart_bars import split_of
-from .report_model import KERNEL_MEMORY_FROM, MEMORY_PARTS, PLAIN, SUBJECT, verdict_words
+from .report_model import KERNEL_MEMORY_FROM, MEMORY_PARTS, SUBJECT, verdict_words
 from .report_words import (count, count_bytes, figure, interval_words, nanoseconds, per_op, ratio_words)
 
 TIME_HEADER = [("cell", True), ("backend", True), ("time/op", False), ("interval", False), ("n", False),
@@ -112,8 +112,7 @@ def _ratio_columns(model, cell, series):
     if headline is not None and headline.other is series:
         kind = "why differs" if headline.verdict == stats.DIFFERS else "why"
         return [(ratio, None), ("fastest; " + verdict_words(headline), kind)]
-    words = "; ".join(series.remarks)
-    return [(ratio, None), (("plain; " if words else "plain") + words if series.backend == PLAIN else words, "why")]
+    return [(ratio, None), ("; ".join(series.remarks), "why")]
 
 
 # --- limits, skipped, noise -----------------------------------------------------------------------
