@@ -37,6 +37,11 @@ def line_type(backend):
     return LINE_TYPES.get(backend, OTHER_LINE_TYPE)
 
 
+def short_name(backend):
+    """pthread-futex is futex where room is short."""
+    return backend[len("pthread-"):] if backend.startswith("pthread-") else backend
+
+
 def cell_text(value):
     """One column of a table file."""
     if value is None:

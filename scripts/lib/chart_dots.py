@@ -1,7 +1,7 @@
 """One row per cell, one dot per backend: for cells that are not points of a curve."""
 
 from . import stats
-from .chart_base import Chart, line_type, log_range, point
+from .chart_base import Chart, line_type, log_range, point, short_name
 from .report_words import nanoseconds
 
 ROW_HEIGHT = 30
@@ -45,7 +45,7 @@ def _build(model, cells, name, title, caption, absent):
                 x = point(0, series.values)
                 blocks[place].append([x[1], y + SHIFT * (place - (len(backends) - 1) / 2), x[2], x[3]])
                 bounds += x[1:]
-                figures.append("%s %s" % (_short(backend), nanoseconds(stats.median(series.values))))
+                figures.append("%s %s" % (short_name(backend), nanoseconds(stats.median(series.values))))
         rows.append([y, _label(cell, cells), ", ".join(figures)])
     low, high = log_range(bounds)
     types = " ".join(str(line_type(b)) for b in backends)
@@ -56,10 +56,6 @@ def _build(model, cells, name, title, caption, absent):
 def _series(model, cell, backend):
     series = model.get(cell, backend)
     return series if series is not None and series.usable else None
-
-
-def _short(backend):
-    return backend.replace("pthread-", "") if backend.startswith("pthread-") else backend
 
 
 def _label(cell, cells):

@@ -2,14 +2,15 @@
 
 import math
 
-from .chart_base import Chart, log_range
+from .chart_base import Chart, log_range, short_name
 from .report_model import PLAIN, SUBJECT
 from .report_words import ratio_figure, ratio_style, ratio_words
 from .stats import DIFFERS
 
 ROW_HEIGHT = 19
 CAPTION = ("Each row is one cell. Blue circles: gt against the fastest backend of the pthread family on the same "
-           "CPUs and placement, with the interval of the paired ratio; red squares: gt against plain pthread. "
+           "CPUs and placement, with the interval of the paired ratio; red squares: gt against plain pthread. futex and pool stand for pthread-futex and "
+           "pthread-pool. "
            "memory/parked compares bytes per task, every other row time per operation.")
 
 
@@ -35,7 +36,7 @@ def _row(y, model, headline, bounds):
     bounds += [ratio.interval.low, ratio.interval.high]
     row = [y, headline.cell.label(), ratio.value, ratio.interval.low, ratio.interval.high,
            1 if headline.verdict == DIFFERS else 0,
-           "%s %s" % (ratio_words(ratio), headline.other.backend)]
+           "%s %s" % (ratio_words(ratio), short_name(headline.other.backend))]
     plain = None if headline.other.backend == PLAIN else model.compare(headline.cell, SUBJECT, PLAIN)
     if plain is None:
         return row + [None, None, None, "the same" if headline.other.backend == PLAIN else "-"]

@@ -3,7 +3,7 @@
 
 from . import chart_dots
 from .chart_base import (Chart, SECOND_VARIANT, line_type, log_range, point, spread_labels)
-from .report_model import memory_total
+from .report_model import total_above_noise
 from .report_words import count, count_bytes, figure, nanoseconds
 
 ROOM_FOR_LABELS = 40.0
@@ -87,9 +87,8 @@ def _memory_points(model, backend):
         series = model.get(cell, backend)
         if series is None or series.state != "ok":
             continue
-        totals = [memory_total(s["memory"]) for s in series.good if s["memory"] and s["memory"]["n"]]
-        noise = max([s["memory"]["noise_bytes"] or 0 for s in series.good if s["memory"]], default=0)
-        totals = [t for t in totals if t is not None and t > noise]
+        totals = [total_above_noise(s["memory"]) for s in series.good if s["memory"] and s["memory"]["n"]]
+        totals = [total for total in totals if total is not None]
         if totals and cell.number("n"):
             points.append(point(cell.number("n"), totals))
     return sorted(points)

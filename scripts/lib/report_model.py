@@ -83,14 +83,18 @@ def memory_total(memory):
     return None if any(part is None for part in parts) else sum(parts)
 
 
+def total_above_noise(memory):
+    """memory_total(), or None when it is not above what the probe of this very process saw as noise."""
+    total = memory_total(memory)
+    return None if total is None or total <= max(0, memory.get("noise_bytes") or 0) else total
+
+
 def _bytes_per_task(sample):
     memory = sample.get("memory")
     if not memory or not memory.get("n") or memory["n"] < KERNEL_MEMORY_FROM:
         return None
-    total = memory_total(memory)
-    if total is None or total <= max(0, memory.get("noise_bytes") or 0):
-        return None
-    return total / memory["n"]
+    total = total_above_noise(memory)
+    return None if total is None else total / memory["n"]
 
 
 def _time(sample):
@@ -197,7 +201,7 @@ def verdict_words(comparison):
     return comparison.verdict
 
 
-INCOMPLETE = "not judged: some replicates did not succeed"
+INCOMPLETE = "not judged: some replicates gave no value"
 
 
 class Model:

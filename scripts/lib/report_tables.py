@@ -90,14 +90,21 @@ def _memory_columns(series):
     split, memories = split_of(series), [s["memory"] for s in series.good if s["memory"]]
     if split is None:
         return columns + [("-", None)] * 4
-    noise = max((m["noise_bytes"] or 0) / m["n"] for m in memories if m["n"])
+    noise = stats.median([(m["noise_bytes"] or 0) / m["n"] for m in memories if m["n"]])
     few = series.cell.number("n") is not None and series.cell.number("n") < KERNEL_MEMORY_FROM
     for key, part in zip(MEMORY_PARTS, split):
         if key != "user_bytes" and few:
             columns.append(("n < %d" % KERNEL_MEMORY_FROM, None))
         else:
-            columns.append((count_bytes(part) if part > noise or part == 0 else "< " + count_bytes(noise), None))
+            columns.append((_part_words(part, noise), None))
     return columns
+
+
+def _part_words(part, noise):
+    """Bytes per task of one kind; below the noise of the probe only that bound is known."""
+    if part > noise:
+        return count_bytes(part)
+    return "< " + count_bytes(noise) if noise > 0 else "0 B"
 
 
 def _ratio_columns(model, cell, series):

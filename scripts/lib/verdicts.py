@@ -110,6 +110,8 @@ def run_wide(model):
     if smallest is None:
         return ""
     if smallest >= stats.ALPHA:
-        return ("; corrected over the whole run nothing could differ with so few rounds (smallest possible p %s)"
+        return ("; with the whole run as one family nothing could differ after so few rounds (smallest possible p %s)"
                 % figure(smallest, 2))
+    if not model.count(stats.DIFFERS):
+        return ""
     return "; corrected over the whole run %d still do" % len(model.hold_run_wide)

@@ -16,7 +16,7 @@ sys.path[:0] = [os.path.join(HERE, ".."), HERE]
 
 import hostile  # noqa: E402
 import synthetic_run  # noqa: E402
-from lib import chart_base, plots, report_model, samples  # noqa: E402
+from lib import chart_base, chart_lines, plots, report_model, samples  # noqa: E402
 
 HAVE_GNUPLOT = shutil.which("gnuplot") is not None
 NAMES = {"forest", "spawn-p2", "switch", "ping_pong", "stack", "memory", "bytes", "noise"}
@@ -120,6 +120,15 @@ class Build(unittest.TestCase):
             self.assertIn(words, text)
 
 
+    def test_one_process_with_a_noisy_probe_does_not_hide_the_others(self):
+        lines = [line for line in synthetic_run.samples(replicates=6) if line["cell"].startswith("memory/parked/n:1000/")]
+        lines[0]["memory"]["noise_bytes"] = 10 ** 12
+        chart = chart_lines.memory(model_of(lines + [line for line in synthetic_run.samples(replicates=6)
+                                                     if line["cell"].startswith("memory/parked/n:10000/")]))
+        for block in chart.tables["lines.tsv"]:
+            self.assertEqual([row[0] for row in block[1:]], [1000, 10000])
+
+
 @unittest.skipUnless(HAVE_GNUPLOT, "gnuplot is not installed")
 class Draw(unittest.TestCase):
     def draw_all(self, lines):
@@ -133,9 +142,9 @@ class Draw(unittest.TestCase):
         drawn = self.draw_all(synthetic_run.samples())
         self.assertEqual(set(drawn), NAMES)
         forest = " ".join(words_of(drawn["forest"]))
-        for words in ("one/P:1", "ping_pong/cap:0/P:1/place:same-pu", "pthread-pool", "gt / pthread"):
+        for words in ("one/P:1", "ping_pong/cap:0/P:1/place:same-pu", "gt / pthread"):
             self.assertIn(words, forest)
-        self.assertRegex(forest, r"1/40\.\d \(1/4\d\.\d to 1/3\d\.\d\) pthread-pool")
+        self.assertRegex(forest, r"1/40\.\d \(1/4\d\.\d to 1/3\d\.\d\) pool")
         legend = " ".join(words_of(drawn["stack"]))
         for backend in ("gt", "pthread", "pthread-futex", "grow_warm"):
             self.assertIn(backend, legend)
