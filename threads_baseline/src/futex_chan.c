@@ -15,6 +15,15 @@
  * element, completes it once, and that after the unlock, so that neither the
  * copy nor the system call of a wake-up lengthens the critical section.
  *
+ * Polling. For a rendezvous a waiter is queued first and polls its own word:
+ * there is nothing else to poll, and it is handed the element itself. With a
+ * ring a waiter polls the ring's count before it queues, ever less often, up
+ * to once in some hundred nanoseconds. Were it queued while it polls, each
+ * send would go to the polling receiver by itself, and the two would exchange
+ * every element through half a dozen cache lines; so it finds, when it looks,
+ * all that was sent meanwhile, and nobody pays for a waiter that is awake.
+ * Threads that poll can be overtaken; those that sleep, being queued, cannot.
+ *
  * Why no wake-up is lost: under the lock a thread either finds what it needs
  * or is queued, so the thread that later supplies it, under the same lock,
  * finds it queued; futex_lock.h and futex_wait.h have the two remaining
@@ -28,7 +37,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CACHE_LINE 64
+#define CACHE_LINE  64
+#define MOST_PAUSES 16 /* between two looks at the ring */
 
 struct queue {
     struct tbi_waiter *first, *last;
@@ -36,8 +46,9 @@ struct queue {
 
 struct tb_futex_chan {
     struct tbi_lock lock;
-    bool closed; /* lock, as all below */
-    size_t head, count;
+    atomic_bool closed; /* lock, as all below; this and count are polled without it */
+    _Atomic size_t count;
+    size_t head;
     struct queue receivers, senders;
     /* Constant, and on a line of their own: nobody's write takes them away. */
     _Alignas(CACHE_LINE) size_t elem_size;
@@ -66,6 +77,16 @@ void tb_futex_chan_destroy(struct tb_futex_chan *chan)
     free(chan);
 }
 
+static size_t count_of(struct tb_futex_chan *chan)
+{
+    return atomic_load_explicit(&chan->count, memory_order_relaxed);
+}
+
+static bool is_closed(struct tb_futex_chan *chan)
+{
+    return atomic_load_explicit(&chan->closed, memory_order_relaxed);
+}
+
 static void enqueue(struct queue *queue, struct tbi_waiter *waiter)
 {
     if (queue->first == NULL)
@@ -86,12 +107,13 @@ static struct tbi_waiter *dequeue(struct queue *queue)
 
 static void ring_put(struct tb_futex_chan *chan, const void *elem)
 {
-    size_t at = chan->head + chan->count;
+    size_t count = count_of(chan);
+    size_t at = chan->head + count;
 
     if (at >= chan->slots)
         at -= chan->slots;
     memcpy(&chan->ring[at * chan->elem_size], elem, chan->elem_size);
-    chan->count++;
+    atomic_store_explicit(&chan->count, count + 1, memory_order_relaxed);
 }
 
 static void ring_get(struct tb_futex_chan *chan, void *elem)
@@ -99,7 +121,38 @@ static void ring_get(struct tb_futex_chan *chan, void *elem)
     memcpy(elem, &chan->ring[chan->head * chan->elem_size], chan->elem_size);
     if (++chan->head == chan->slots)
         chan->head = 0;
-    chan->count--;
+    atomic_store_explicit(&chan->count, count_of(chan) - 1, memory_order_relaxed);
+}
+
+/* Poll until the ring no longer holds `count` elements or the channel is
+ * closed: a hint only, to be verified under the lock. */
+static void poll_ring(struct tb_futex_chan *chan, size_t count)
+{
+    struct tbi_spin spin = {0};
+    int pauses = 1;
+    bool more = true;
+
+    while (more && count_of(chan) == count && !is_closed(chan)) {
+        for (int k = 0; k < pauses && more; k++)
+            more = tbi_spin(&spin);
+        if (pauses < MOST_PAUSES)
+            pauses *= 2;
+    }
+    tbi_spin_end(&spin);
+}
+
+/* The lock is held and the ring, with `count` elements, cannot serve the
+ * caller. True if it was polled, without the lock, and is worth another look;
+ * the lock is held again. Once in a call of send or receive. */
+static bool look_again(struct tb_futex_chan *chan, size_t count, bool *polled)
+{
+    if (*polled || chan->slots == 0 || !tbi_spin_allowed())
+        return false;
+    *polled = true;
+    tbi_unlock(&chan->lock);
+    poll_ring(chan, count);
+    tbi_lock(&chan->lock);
+    return true;
 }
 
 /* Queue the calling thread, unlock, and wait to be completed. */
@@ -109,27 +162,31 @@ static int wait_in(struct tb_futex_chan *chan, struct queue *queue, void *elem)
 
     enqueue(queue, &self);
     tbi_unlock(&chan->lock);
-    return tbi_waiter_wait(&self);
+    return chan->slots == 0 ? tbi_waiter_wait(&self) : tbi_waiter_sleep(&self);
 }
 
 int tb_futex_chan_send(struct tb_futex_chan *chan, const void *elem)
 {
+    struct tbi_waiter *receiver = NULL;
+    bool polled = false;
+
     tbi_lock(&chan->lock);
-    if (chan->closed) {
-        tbi_unlock(&chan->lock);
-        return -EPIPE;
+    while (!is_closed(chan)) {
+        receiver = dequeue(&chan->receivers);
+        if (receiver != NULL || count_of(chan) < chan->slots)
+            break;
+        if (!look_again(chan, chan->slots, &polled))
+            return wait_in(chan, &chan->senders, (void *)(uintptr_t)elem);
     }
-    struct tbi_waiter *receiver = dequeue(&chan->receivers);
-    if (receiver == NULL && chan->count == chan->slots)
-        return wait_in(chan, &chan->senders, (void *)(uintptr_t)elem);
-    if (receiver == NULL)
+    bool closed = is_closed(chan);
+    if (!closed && receiver == NULL)
         ring_put(chan, elem);
     tbi_unlock(&chan->lock);
     if (receiver != NULL) {
         memcpy(receiver->elem, elem, chan->elem_size);
         tbi_waiter_complete(receiver, 0);
     }
-    return 0;
+    return closed ? -EPIPE : 0;
 }
 
 /* The ring is not empty. Takes its oldest element and moves up that of the
@@ -148,11 +205,16 @@ static int recv_from_ring(struct tb_futex_chan *chan, void *elem)
 
 int tb_futex_chan_recv(struct tb_futex_chan *chan, void *elem)
 {
+    struct tbi_waiter *sender;
+    bool polled = false;
+
     tbi_lock(&chan->lock);
-    if (chan->count > 0)
-        return recv_from_ring(chan, elem);
-    struct tbi_waiter *sender = dequeue(&chan->senders);
-    if (sender == NULL && !chan->closed)
+    do {
+        if (count_of(chan) > 0)
+            return recv_from_ring(chan, elem);
+        sender = dequeue(&chan->senders);
+    } while (sender == NULL && !is_closed(chan) && look_again(chan, 0, &polled));
+    if (sender == NULL && !is_closed(chan))
         return wait_in(chan, &chan->receivers, elem);
     tbi_unlock(&chan->lock);
     if (sender == NULL)
@@ -175,7 +237,7 @@ static void refuse_all(struct tbi_waiter *waiter)
 void tb_futex_chan_close(struct tb_futex_chan *chan)
 {
     tbi_lock(&chan->lock);
-    chan->closed = true;
+    atomic_store_explicit(&chan->closed, true, memory_order_relaxed);
     struct tbi_waiter *receivers = chan->receivers.first;
     struct tbi_waiter *senders = chan->senders.first;
     chan->receivers.first = NULL;

@@ -71,9 +71,14 @@ static bool spin_check(struct tbi_spin *spin)
     return true;
 }
 
+bool tbi_spin_allowed(void)
+{
+    return tbi_config_spin_ns() > 0;
+}
+
 bool tbi_spin(struct tbi_spin *spin)
 {
-    if (tbi_config_spin_ns() == 0)
+    if (!tbi_spin_allowed())
         return false;
     tbi_cpu_relax();
     return ++spin->polls % POLLS_PER_CLOCK != 0 || spin_check(spin);
@@ -85,6 +90,19 @@ void tbi_spin_end(struct tbi_spin *spin)
         atomic_fetch_sub_explicit(&spinners, 1, memory_order_relaxed);
 }
 
+int tbi_waiter_sleep(struct tbi_waiter *waiter)
+{
+    uint32_t word = TBI_WAITING;
+
+    if (atomic_compare_exchange_strong_explicit(&waiter->word, &word, TBI_ASLEEP,
+                                                memory_order_acquire, memory_order_acquire)) {
+        do
+            tbi_futex_wait(&waiter->word, TBI_ASLEEP);
+        while (atomic_load_explicit(&waiter->word, memory_order_acquire) != TBI_DONE);
+    }
+    return waiter->result;
+}
+
 int tbi_waiter_wait(struct tbi_waiter *waiter)
 {
     struct tbi_spin spin = {0};
@@ -94,14 +112,7 @@ int tbi_waiter_wait(struct tbi_waiter *waiter)
         word = atomic_load_explicit(&waiter->word, memory_order_acquire);
     while (word == TBI_WAITING && tbi_spin(&spin));
     tbi_spin_end(&spin);
-    if (word == TBI_WAITING &&
-        atomic_compare_exchange_strong_explicit(&waiter->word, &word, TBI_ASLEEP,
-                                                memory_order_acquire, memory_order_acquire)) {
-        do
-            tbi_futex_wait(&waiter->word, TBI_ASLEEP);
-        while (atomic_load_explicit(&waiter->word, memory_order_acquire) != TBI_DONE);
-    }
-    return waiter->result;
+    return word == TBI_DONE ? waiter->result : tbi_waiter_sleep(waiter);
 }
 
 void tbi_waiter_complete(struct tbi_waiter *waiter, int result)

@@ -46,7 +46,8 @@ static inline void tbi_cpu_relax(void)
 }
 
 /* One spell of polling; zero it, poll until the condition holds or
- * tbi_spin() says no, and end it with tbi_spin_end(). */
+ * tbi_spin() says no, and end it with tbi_spin_end(). tbi_spin_allowed():
+ * whether polling has any budget at all. */
 struct tbi_spin {
     int64_t start, deadline;
     unsigned polls;
@@ -56,6 +57,7 @@ struct tbi_spin {
 /* Pause once. False when the thread should sleep instead: the budget is 0 or
  * used up, or enough others are polling. */
 bool tbi_spin(struct tbi_spin *spin);
+bool tbi_spin_allowed(void);
 void tbi_spin_end(struct tbi_spin *spin);
 
 enum tbi_waiter_word { TBI_WAITING, TBI_DONE, TBI_ASLEEP };
@@ -67,8 +69,10 @@ struct tbi_waiter {
     _Atomic uint32_t word;
 };
 
-/* Owner: sleep until the node is completed; returns its result. */
+/* Owner: wait until the node is completed; returns its result. The first polls
+ * before it sleeps, the second has polled enough. */
 int tbi_waiter_wait(struct tbi_waiter *waiter);
+int tbi_waiter_sleep(struct tbi_waiter *waiter);
 
 /* Completer: hand over the result, once; the node is gone afterwards. */
 void tbi_waiter_complete(struct tbi_waiter *waiter, int result);

@@ -31,9 +31,9 @@ void tb_futex_group_init(struct tb_group *group);
 
 struct tb_futex_chan; /* private */
 
-/* As the functions of tb_pthread.h with the same endings. Differences: a
- * waiting thread is handed its element directly, first come first served, so
- * nobody can overtake it. */
+/* As the functions of tb_pthread.h with the same endings. A thread that sleeps,
+ * and at capacity 0 also one that still polls, is handed its element directly,
+ * first come first served; nobody can overtake it. */
 struct tb_futex_chan *tb_futex_chan_create(size_t elem_size, size_t capacity);
 void tb_futex_chan_destroy(struct tb_futex_chan *chan);
 int tb_futex_chan_send(struct tb_futex_chan *chan, const void *elem);
