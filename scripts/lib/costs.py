@@ -5,49 +5,59 @@ replicate replace it as the session goes on.
 
 from . import cells, profiles
 
-START_SECONDS = 0.02    # an executable that starts, pins itself and ends
+START_SECONDS = 0.01    # an executable that starts, pins itself and ends
 
-# Nanoseconds per operation on a 2-CPU virtual machine, to one digit:
-# gt, the pthread family, the pool.
+# Nanoseconds per operation on a 2-CPU virtual machine, to one digit: gt, the
+# threads, the pool.
 OPERATION_NS = {
-    "spawn/one": (100, 20_000, 4_000),
-    "spawn/storm": (100, 20_000, 60),
-    "spawn/parked_storm": (300, 30_000, 0),
-    "switch/yield": (10, 500, 0),
-    "switch/handoff": (100, 3_000, 0),
-    "channel/ping_pong": (100, 3_000, 0),
-    "channel/prod_cons": (50, 500, 0),
-    "stack/grow": (20_000, 60_000, 0),
-    "stack/grow_warm": (1_000, 40_000, 0),
+    "spawn/one": (50, 30_000, 100),
+    "spawn/storm": (80, 50_000, 100),
+    "spawn/parked_storm": (300, 70_000, 0),
+    "switch/yield": (30, 4_000, 0),
+    "switch/handoff": (300, 5_000, 0),
+    "channel/ping_pong": (200, 5_000, 0),
+    "channel/prod_cons": (20, 300, 0),
+    "stack/grow": (60_000, 40_000, 0),
+    "stack/grow_warm": (2_000, 40_000, 0),
     "stack/regrow": (1_000, 1_000, 0),
 }
-# Seconds of a whole process of the memory cells, beside their tasks.
-PROBE_SECONDS = 1.0
+TASK_NS = (500, 70_000, 0)          # to create one and to end it
+YIELDS = 30                         # of one task in one round of switch/yield
+THREADS = 32_768                    # alive at once, at most (pid_max)
+PARKED_NS = (8_000, 150_000, 0)     # a task of memory/parked
+SETTLE_SECONDS = 1.0                # until the kernel's own memory stands still
+CAPACITY_SECONDS = (profiles.CAPACITY_SECONDS + 3, 4, 0)
+PILOTS = 2                          # processes of one pilot
 
 
 def process_seconds(cell, backend):
     """Seconds of one replicate of `cell` on `backend`."""
     case, axes = cells.parse(cell)
     n = axes.get("n", 1)
+    if backend != "gt" and case not in profiles.POOL_CASES:
+        n = min(n, THREADS)
     family = 0 if backend == "gt" else 2 if backend == "pthread-pool" else 1
-    task_seconds = n * (500e-9 if family == 0 else 40e-6)
     if case == "memory/capacity":
-        return profiles.CAPACITY_SECONDS * (0.5 if family == 0 else 0.25) + START_SECONDS
+        return CAPACITY_SECONDS[family]
     if case == "memory/parked":
-        return PROBE_SECONDS + task_seconds + START_SECONDS
-    unit = n if case in ("spawn/storm", "spawn/parked_storm") else 5 * n if case == "switch/yield" else 1
-    round_seconds = unit * OPERATION_NS[case][family] * 1e-9
+        return START_SECONDS + n * PARKED_NS[family] * 1e-9 + (SETTLE_SECONDS if n >= 1000 else 0)
+    operations = {"spawn/storm": n, "spawn/parked_storm": n, "switch/yield": YIELDS * n}.get(case, 1)
+    one_round = operations * OPERATION_NS[case][family] * 1e-9
     if case.startswith("stack/"):
-        round_seconds *= 1 + axes.get("bytes", 0) / 65536
-    setup = task_seconds if case == "switch/yield" else 0
+        one_round *= 1 + axes.get("bytes", 0) / 65536
+    setup = 2 * n * TASK_NS[family] * 1e-9 if case == "switch/yield" else 0
     if profiles.one_round(cell):
-        return round_seconds + setup + START_SECONDS
-    return max(round_seconds, profiles.TARGET_MS / 1000) + round_seconds + setup + START_SECONDS
+        return one_round + setup + START_SECONDS
+    return max(one_round, profiles.TARGET_MS / 1000) + one_round + setup + START_SECONDS
 
 
 def pilot_seconds(cell, backend):
-    """Seconds of the pilot: it doubles its rounds up to the target."""
-    return 0.0 if profiles.one_round(cell) else 2 * process_seconds(cell, backend)
+    """Seconds of a cell's pilot: shorter than a replicate unless one round
+    is longer than the target, and then there is one process only."""
+    if profiles.one_round(cell):
+        return 0.0
+    seconds = process_seconds(cell, backend)
+    return seconds if seconds > 1 else PILOTS * seconds / 2
 
 
 def replicates(profile, cell, kind, seconds):

@@ -36,11 +36,11 @@ class OrderTest(support.Case):
         self.run_fakes("--no-report", "--filter", ONE, "--seed", "2")
         self.assertNotEqual(self.log(), first)
 
-    def test_one_pilot_sets_the_rounds_of_all_replicates(self):
+    def test_the_pilot_sets_the_rounds_of_all_replicates(self):
         self.run_fakes("--no-report", "--filter", ONE, "--backend", "gt")
         log = self.log()
-        self.assertEqual([e[0] for e in log], ["pilot"] + ["measure"] * 6)
-        self.assertEqual({e[3] for e in log[1:]}, {"4"})
+        self.assertEqual([e[0] for e in log], ["pilot"] * 2 + ["measure"] * 6)
+        self.assertEqual({e[3] for e in log[2:]}, {"4"})
 
     def test_a_cold_cell_runs_one_round_without_a_pilot(self):
         self.run_fakes("--no-report", "--filter", "*temp:cold*", "--backend", "gt")
