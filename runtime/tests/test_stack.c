@@ -1,0 +1,424 @@
+/* Task stacks: classes, the three kinds of guard, caches, trimming. */
+#include "common.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "os_linux.h"
+#include "stack.h"
+
+#define KIB ((size_t)1 << 10)
+#define MIB ((size_t)1 << 20)
+
+static const char *const kinds[] = {"madvise", "mprotect", "canary"};
+enum { MADVISE, MPROTECT, CANARY };
+
+static bool init_with(const char *guard)
+{
+    const char *why = NULL;
+    setenv("GT_GUARD", guard, 1);
+    int err = gti_stacks_init(&why);
+    unsetenv("GT_GUARD");
+    return err == 0;
+}
+
+static int fini(void **state)
+{
+    (void)state;
+    gti_stacks_destroy();
+    return 0;
+}
+
+static size_t slot(const struct gti_stack *s)
+{
+    return gti_stack_class_size(s->class);
+}
+
+/* ---- sizes ---------------------------------------------------------------- */
+
+static void a_class_is_the_smallest_that_holds_the_size(void **state)
+{
+    (void)state;
+    assert_int_equal(gti_stack_class(1), 0);
+    assert_int_equal(gti_stack_class(GT_MIN_STACK), 0);
+    assert_int_equal(gti_stack_class(GT_MIN_STACK + 1), 1);
+    assert_int_equal(gti_stack_class(64 * KIB), 2);
+    assert_int_equal(gti_stack_class(GT_MAX_STACK), GTI_STACK_CLASSES - 1);
+    assert_int_equal(gti_stack_class(GT_MAX_STACK + 1), -EINVAL);
+    assert_int_equal(gti_stack_class(SIZE_MAX), -EINVAL);
+    for (unsigned c = 0; c < GTI_STACK_CLASSES; c++) {
+        assert_int_equal(gti_stack_class(gti_stack_class_size(c)), c);
+        assert_int_equal(gti_stack_class(gti_stack_class_size(c) - 1), c);
+    }
+}
+
+static void stacks_of_every_class_are_aligned_writable_and_apart(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < 3; kind++) {
+        struct gti_stack_cache cache = {0};
+        if (!init_with(kinds[kind]))
+            continue;
+        for (unsigned c = 0; c < GTI_STACK_CLASSES; c++) {
+            struct gti_stack *a = gti_stack_get(&cache, c), *b = gti_stack_get(&cache, c);
+            assert_non_null(a);
+            assert_non_null(b);
+            assert_int_equal(a->class, c);
+            assert_int_equal((uintptr_t)a->top % 16, 0);
+            assert_true((size_t)(a->top - a->base) <= slot(a));
+            assert_true((size_t)(a->top - a->base) >= slot(a) - 2 * 4096);
+            assert_true(a->top <= b->base || b->top <= a->base);
+            a->top[-1] = 1;
+            a->base[gti_os_page_size()] = 1;
+            gti_stack_put(&cache, a);
+            gti_stack_put(&cache, b);
+        }
+        gti_stacks_destroy();
+    }
+}
+
+static void an_unknown_guard_is_refused_with_a_reason(void **state)
+{
+    (void)state;
+    const char *why = NULL;
+    setenv("GT_GUARD", "moat", 1);
+    assert_int_equal(gti_stacks_init(&why), -EINVAL);
+    unsetenv("GT_GUARD");
+    assert_non_null(why);
+    assert_non_null(strstr(why, "GT_GUARD"));
+    assert_null(strchr(why, '\n'));
+}
+
+/* ---- guards --------------------------------------------------------------- */
+
+/* Can the kernel write there? Asks without a fault. */
+static bool writable(char *at)
+{
+    int fds[2];
+    CHECK(pipe(fds) == 0);
+    char byte = 0;
+    bool ok = write(fds[1], &byte, 1) == 1 && read(fds[0], at, 1) == 1;
+    close(fds[0]);
+    close(fds[1]);
+    return ok;
+}
+
+static void write_to(void *at)
+{
+    *(volatile char *)at = 1;
+}
+
+static void guards_fault_and_neighbours_do_not(void **state)
+{
+    (void)state;
+    for (int kind = MADVISE; kind <= MPROTECT; kind++) {
+        struct gti_stack_cache cache = {0};
+        struct gti_stack *s[200];
+        if (!init_with(kinds[kind])) {
+            print_message("this kernel has no %s guards\n", kinds[kind]);
+            continue;
+        }
+        for (size_t i = 0; i < COUNT_OF(s); i++) {
+            s[i] = gti_stack_get(&cache, 2);
+            assert_non_null(s[i]);
+            assert_false(s[i]->canary);
+        }
+        const size_t page = gti_os_page_size();
+        for (size_t i = 0; i < COUNT_OF(s); i++) {
+            assert_false(writable(s[i]->base));
+            assert_false(writable(s[i]->base + page - 1));
+            assert_true(writable(s[i]->base + page));
+            assert_true(writable(s[i]->top - 1));
+            assert_true(gti_stack_guards(s[i], s[i]->base));
+            assert_true(gti_stack_guards(s[i], s[i]->base + page - 1));
+            assert_false(gti_stack_guards(s[i], s[i]->base + page));
+            assert_false(gti_stack_guards(s[i], s[i]->base - 1));
+        }
+        struct outcome o = in_child(write_to, s[7]->base + 100);
+        /* A sanitizer turns the signal into an exit. */
+        assert_false(o.exited && o.code == 0);
+        assert_fine(write_to, s[7]->base + page);
+        gti_stacks_destroy();
+    }
+}
+
+static void guards_hold_after_trim_and_reuse(void **state)
+{
+    (void)state;
+    for (int kind = MADVISE; kind <= MPROTECT; kind++)
+        for (unsigned class = 0; class < 5; class ++) {
+            struct gti_stack_cache cache = {0};
+            if (!init_with(kinds[kind]))
+                continue;
+            struct gti_stack *s = gti_stack_get(&cache, class);
+            for (int round = 0; round < 3; round++) {
+                gti_stack_put(&cache, s);
+                gti_stack_trim(&cache);
+                assert_ptr_equal(gti_stack_get(&cache, class), s);
+                assert_false(writable(s->base));
+                assert_true(writable(s->base + gti_os_page_size()));
+            }
+            gti_stacks_destroy();
+        }
+}
+
+static void a_whole_canary_is_fine(void **state)
+{
+    (void)state;
+    struct gti_stack_cache cache = {0};
+    assert_true(init_with("canary"));
+    struct gti_stack *s = gti_stack_get(&cache, 0);
+    assert_true(s->canary);
+    memset(s->base + 8, 0xff, (size_t)(s->top - s->base) - 8);
+    gti_stack_check_canary(s, "x");
+    gti_stack_put(&cache, s);
+    gti_stack_trim(&cache);
+    gti_stack_check_canary(s, "x");
+}
+
+static void overwrite_canary(void *stack)
+{
+    struct gti_stack *s = stack;
+    s->base[3] ^= 1;
+    gti_stack_check_canary(s, "culprit");
+}
+
+static void an_overwritten_canary_is_fatal_and_names_task_limit_and_option(void **state)
+{
+    (void)state;
+    struct gti_stack_cache cache = {0};
+    assert_true(init_with("canary"));
+    for (int i = 0; i < 3; i++) {
+        struct gti_stack *s = gti_stack_get(&cache, 2);
+        assert_fatal(overwrite_canary, s, "culprit");
+        assert_fatal(overwrite_canary, s, "65536");
+        assert_fatal(overwrite_canary, s, "GT_STACK_SIZE");
+    }
+}
+
+static void the_page_below_the_first_canary_stack_is_guarded(void **state)
+{
+    (void)state;
+    struct gti_stack_cache cache = {0};
+    assert_true(init_with("canary"));
+    struct gti_stack *s = gti_stack_get(&cache, 2);
+    assert_false(writable(s->base - 1));
+    assert_true(gti_stack_guards(s, s->base - 1));
+    assert_false(gti_stack_guards(s, s->base));
+}
+
+static void stats_say_which_guard_is_in_force(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < 3; kind++) {
+        struct gti_stack_cache cache = {0};
+        gt_stats stats = {0};
+        if (!init_with(kinds[kind]))
+            continue;
+        gti_stack_get(&cache, 2);
+        gti_stack_stats(&stats);
+        assert_int_equal(stats.guard, GT_GUARD_MADVISE + kind);
+        assert_true(stats.stacks > 0);
+        assert_int_equal(stats.stack_bytes, stats.stacks * 64 * KIB);
+        assert_int_equal(stats.canary_stacks, kind == CANARY ? stats.stacks : 0);
+        gti_stacks_destroy();
+    }
+}
+
+/* ---- residency ------------------------------------------------------------ */
+
+static size_t resident(char *from, char *to)
+{
+    static unsigned char pages[1 << 19];
+    const size_t page = gti_os_page_size();
+    size_t n = (size_t)(to - from) / page, sum = 0;
+    CHECK(n <= sizeof pages && mincore(from, n * page, pages) == 0);
+    for (size_t i = 0; i < n; i++)
+        sum += pages[i] & 1;
+    return sum;
+}
+
+static void a_new_stack_is_not_resident(void **state)
+{
+    (void)state;
+    struct gti_stack_cache cache = {0};
+    const char *why;
+    assert_int_equal(gti_stacks_init(&why), 0);
+    struct gti_stack *s = gti_stack_get(&cache, 6); /* 1 MiB */
+    assert_int_equal(resident(s->base, s->base + slot(s)), s->canary);
+}
+
+static void trim_drops_cached_and_shared_stacks(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < 3; kind++) {
+        struct gti_stack_cache cache = {0};
+        struct gti_stack *s[40];
+        size_t pages = 0;
+        if (!init_with(kinds[kind]))
+            continue;
+        for (size_t i = 0; i < COUNT_OF(s); i++) {
+            s[i] = gti_stack_get(&cache, 2);
+            memset(s[i]->top - 32 * KIB, 1, 32 * KIB);
+            pages += resident(s[i]->base, s[i]->base + 60 * KIB);
+        }
+        assert_true(pages >= COUNT_OF(s) * 7);
+        for (size_t i = 0; i < COUNT_OF(s); i++)
+            gti_stack_put(&cache, s[i]);
+        gti_stack_spill(&cache, 2); /* so that both lists hold some */
+        gti_stack_trim(&cache);
+        for (size_t i = 0; i < COUNT_OF(s); i++) {
+            char *low = s[i]->base + gti_os_page_size();
+            assert_int_equal(resident(low, s[i]->base + 60 * KIB), 0);
+        }
+        gti_stacks_destroy();
+    }
+}
+
+static void a_big_stack_keeps_at_most_64_kib(void **state)
+{
+    (void)state;
+    for (unsigned class = 3; class < 9; class ++) {
+        struct gti_stack_cache cache = {0};
+        const char *why;
+        assert_int_equal(gti_stacks_init(&why), 0);
+        struct gti_stack *s = gti_stack_get(&cache, class);
+        size_t usable = slot(s) - 2 * gti_os_page_size();
+        memset(s->top - usable, 1, usable);
+        gti_stack_put(&cache, s);
+        char *end = s->base + slot(s) - (s->canary ? gti_os_page_size() : 0);
+        assert_true(resident(s->base, end) <= 17);
+        gti_stacks_destroy();
+    }
+}
+
+/* What lies above a slab belongs to others. Slots of 64 MiB and more are not
+ * aligned to their size, so their end cannot be had by rounding to it. */
+static void giving_a_huge_stack_back_leaves_other_memory_alone(void **state)
+{
+    (void)state;
+    for (unsigned class = 12; class <= 14; class ++) { /* 64 to 256 MiB */
+        const size_t bytes = gti_stack_class_size(class);
+        struct gti_stack_cache cache = {0};
+        const char *why;
+        assert_int_equal(gti_stacks_init(&why), 0);
+        /* The kernel fills the highest hole that is large enough: make one,
+         * with memory of ours above it. */
+        char *all = mmap(NULL, 3 * bytes, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        assert_true(all != MAP_FAILED);
+        char *ours = all + bytes + 16 * MIB;
+        size_t length = 2 * bytes - 16 * MIB;
+        for (size_t at = 0; at < length; at += MIB)
+            ours[at] = 42;
+        munmap(all, (size_t)(ours - all));
+        struct gti_stack *s = gti_stack_get(&cache, class);
+        assert_non_null(s);
+        gti_stack_put(&cache, s);
+        gti_stack_trim(&cache);
+        for (size_t at = 0; at < length; at += MIB)
+            if (ours[at] != 42)
+                fail_msg("class %u: memory %td bytes above the stack's top was dropped", class,
+                         ours + at - s->top);
+        munmap(ours, length);
+        gti_stacks_destroy();
+    }
+}
+
+/* ---- caches --------------------------------------------------------------- */
+
+static void a_full_cache_spills_and_another_refills_from_it(void **state)
+{
+    (void)state;
+    struct gti_stack_cache one = {0}, two = {0};
+    struct gti_stack *s[4 * GTI_STACK_BATCH];
+    gt_stats before = {0}, after = {0};
+    const char *why;
+    assert_int_equal(gti_stacks_init(&why), 0);
+    for (size_t i = 0; i < COUNT_OF(s); i++)
+        s[i] = gti_stack_get(&one, 2);
+    gti_stack_stats(&before);
+    for (size_t i = 0; i < COUNT_OF(s); i++) {
+        gti_stack_put(&one, s[i]);
+        assert_true(one.count[2] <= 2 * GTI_STACK_BATCH);
+    }
+    for (size_t i = 0; i < GTI_STACK_BATCH; i++)
+        assert_non_null(gti_stack_get(&two, 2));
+    gti_stack_stats(&after);
+    assert_int_equal(after.stacks, before.stacks);
+}
+
+static int by_address(const void *a, const void *b)
+{
+    const struct gti_stack *const *x = a, *const *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+static void no_stack_is_given_out_twice(void **state)
+{
+    (void)state;
+    uint64_t seed = test_seed();
+    struct gti_stack_cache cache[3] = {0};
+    static struct gti_stack *out[2000];
+    size_t n = 0;
+    const char *why;
+    assert_int_equal(gti_stacks_init(&why), 0);
+    for (int round = 0; round < 50000; round++) {
+        uint64_t r = next_random(&seed);
+        struct gti_stack_cache *c = &cache[r % 3];
+        if (n == COUNT_OF(out) || (n > 0 && r >> 8 & 1)) {
+            size_t i = (r >> 16) % n;
+            gti_stack_put(c, out[i]);
+            out[i] = out[--n];
+        } else {
+            out[n++] = gti_stack_get(c, (unsigned)(r >> 9 & 1));
+        }
+    }
+    qsort(out, n, sizeof out[0], by_address);
+    for (size_t i = 1; i < n; i++)
+        assert_ptr_not_equal(out[i - 1], out[i]);
+}
+
+static void destroy_unmaps_every_slab(void **state)
+{
+    (void)state;
+    int before = 0;
+    for (int round = 0; round < 20; round++) {
+        struct gti_stack_cache cache = {0};
+        const char *why;
+        assert_int_equal(gti_stacks_init(&why), 0);
+        for (unsigned c = 0; c < GTI_STACK_CLASSES; c++)
+            assert_non_null(gti_stack_get(&cache, c));
+        gti_stacks_destroy();
+        if (round == 5)
+            before = mapping_count();
+    }
+    assert_in_range(mapping_count(), 1, before + (UNDER_ASAN ? 10 : 1));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_class_is_the_smallest_that_holds_the_size),
+        cmocka_unit_test(stacks_of_every_class_are_aligned_writable_and_apart),
+        cmocka_unit_test(an_unknown_guard_is_refused_with_a_reason),
+        cmocka_unit_test_teardown(guards_fault_and_neighbours_do_not, fini),
+        cmocka_unit_test_teardown(guards_hold_after_trim_and_reuse, fini),
+        cmocka_unit_test_teardown(a_whole_canary_is_fine, fini),
+        cmocka_unit_test_teardown(an_overwritten_canary_is_fatal_and_names_task_limit_and_option,
+                                  fini),
+        cmocka_unit_test_teardown(the_page_below_the_first_canary_stack_is_guarded, fini),
+        cmocka_unit_test_teardown(stats_say_which_guard_is_in_force, fini),
+        cmocka_unit_test_teardown(a_new_stack_is_not_resident, fini),
+        cmocka_unit_test_teardown(trim_drops_cached_and_shared_stacks, fini),
+        cmocka_unit_test_teardown(a_big_stack_keeps_at_most_64_kib, fini),
+        cmocka_unit_test_teardown(giving_a_huge_stack_back_leaves_other_memory_alone, fini),
+        cmocka_unit_test_teardown(a_full_cache_spills_and_another_refills_from_it, fini),
+        cmocka_unit_test_teardown(no_stack_is_given_out_twice, fini),
+        cmocka_unit_test_teardown(destroy_unmaps_every_slab, fini),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
