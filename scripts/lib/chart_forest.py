@@ -9,9 +9,9 @@ from .stats import DIFFERS
 
 ROW_HEIGHT = 19
 CAPTION = ("Each row is one cell. Blue circles: gt against the fastest backend of the pthread family on the same "
-           "CPUs and placement, with the interval of the paired ratio; red squares: gt against plain pthread. futex and pool stand for pthread-futex and "
-           "pthread-pool. "
-           "memory/parked compares bytes per task, every other row time per operation.")
+           "CPUs and placement, with the interval of the paired ratio; red squares: gt against plain pthread. futex "
+           "and pool stand for pthread-futex and pthread-pool. memory/parked compares bytes per task, every other "
+           "row time per operation.")
 
 
 def build(model):
