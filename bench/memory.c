@@ -80,7 +80,13 @@ static void pause_ms(long ms)
         continue;
 }
 
-/* Waits until slab has stood still. */
+static bool moved(const struct memory_totals *a, const struct memory_totals *b)
+{
+    return distance(a->slab, b->slab) > STILL_BYTES ||
+           distance(a->kernel_stack, b->kernel_stack) > STILL_BYTES;
+}
+
+/* Waits until slab and kernel stacks have stood still. */
 static int settle(const struct memory_probe *p)
 {
     struct memory_totals anchor = {0}, now = {0};
@@ -91,7 +97,7 @@ static int settle(const struct memory_probe *p)
         pause_ms(STEP_MS);
         still += STEP_MS;
         rc = read_kernel(&p->memcg, &now);
-        if (distance(now.slab, anchor.slab) > STILL_BYTES) {
+        if (moved(&now, &anchor)) {
             anchor = now;
             still = 0;
         }

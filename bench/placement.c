@@ -8,7 +8,7 @@
 
 #include <errno.h>
 #include <hwloc.h>
-#include <limits.h>
+#include <math.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -276,23 +276,49 @@ static void choose_compact(const struct topology *t, int ncpu, struct placement 
     }
 }
 
+/* How close two CPUs are: the deeper their common ancestor, the closer, and
+ * one neighbour at a depth outweighs a thousand at the depth above. */
+static double closeness(hwloc_topology_t h, hwloc_obj_t a, hwloc_obj_t b)
+{
+    return ldexp(1, 10 * hwloc_get_common_ancestor_obj(h, a, b)->depth);
+}
+
+static hwloc_obj_t loneliest(hwloc_topology_t h, const double *cost)
+{
+    hwloc_obj_t best = NULL;
+
+    for (hwloc_obj_t pu = NULL; (pu = hwloc_get_next_obj_by_type(h, HWLOC_OBJ_PU, pu));) {
+        if (!best || cost[pu->logical_index] < cost[best->logical_index])
+            best = pu;
+    }
+    return best;
+}
+
+/* Strangers first: each CPU is the one with the fewest close neighbours among
+ * those already chosen. hwloc_distrib() spreads in proportion to the CPUs of
+ * each part instead, which fills a package that has most of them. */
 static int choose_scatter(const struct topology *t, int ncpu, struct placement *out,
                           char reason[PLACEMENT_REASON_MAX])
 {
-    hwloc_obj_t root = hwloc_get_root_obj(t->hwloc);
-    hwloc_bitmap_t *sets = calloc((size_t)ncpu, sizeof *sets);
-    int rc = sets ? hwloc_distrib(t->hwloc, &root, 1, sets, (unsigned)ncpu, INT_MAX, 0) : -1;
+    double *cost = calloc((size_t)hwloc_get_nbobjs_by_type(t->hwloc, HWLOC_OBJ_PU), sizeof *cost);
 
-    for (int i = 0; rc == 0 && i < ncpu; i++)
-        out->cpu[i] = hwloc_bitmap_first(sets[i]);
-    out->ncpu = ncpu;
-    for (int i = 0; sets && i < ncpu; i++)
-        hwloc_bitmap_free(sets[i]);
-    free(sets);
-    if (rc == 0)
-        return 0;
-    snprintf(reason, PLACEMENT_REASON_MAX, "place:scatter: hwloc cannot spread %d CPUs", ncpu);
-    return -ENODEV;
+    if (!cost) {
+        snprintf(reason, PLACEMENT_REASON_MAX, "place:scatter: out of memory");
+        return -ENODEV;
+    }
+    for (out->ncpu = 0; out->ncpu < ncpu; out->ncpu++) {
+        hwloc_obj_t chosen = loneliest(t->hwloc, cost);
+
+        out->cpu[out->ncpu] = (int)chosen->os_index;
+        for (hwloc_obj_t pu = NULL;
+             (pu = hwloc_get_next_obj_by_type(t->hwloc, HWLOC_OBJ_PU, pu));) {
+            if (pu != chosen)
+                cost[pu->logical_index] += closeness(t->hwloc, pu, chosen);
+        }
+        cost[chosen->logical_index] = INFINITY;
+    }
+    free(cost);
+    return 0;
 }
 
 /* No opinion about closeness: the CPUs with the lowest numbers. */

@@ -11,6 +11,7 @@
 
 enum {
     SPIN_DEFAULT_NS = 50000,
+    ROUNDS_MAX = 1000000000,  /* what --rounds takes */
     KERNEL_MEMORY_FROM = 1000 /* tasks, from which kernel memory per task is quoted */
 };
 
@@ -244,10 +245,12 @@ static void root_pilot(void *arg)
             break;
     }
     r->ns_per_round = (double)region / (double)rounds;
-    if (!single(r) && region > 0)
-        r->rounds = (uint64_t)((double)root->target_ns / r->ns_per_round + 0.5);
+    if (!single(r))
+        r->rounds = (uint64_t)((double)root->target_ns / ((double)region + 1) * (double)rounds);
     if (r->rounds < 1)
         r->rounds = 1;
+    if (r->rounds > ROUNDS_MAX)
+        r->rounds = ROUNDS_MAX;
 }
 
 void run_pilot(struct run *r, uint64_t target_ms)

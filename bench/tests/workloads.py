@@ -1,0 +1,170 @@
+"""Every workload, small, on one backend: checked through its executable.
+
+    workloads.py BENCH_EXECUTABLE [LOSSY_EXECUTABLE]
+
+Each cell must end ok, or as another status that is named for it here, with
+matching checksum and ledger. The lossy executable must fail where messages
+are counted. Prints one line per cell; exits 1 if any is wrong.
+"""
+
+import json
+import os
+import subprocess
+import sys
+
+TIMEOUT_S = 240
+CPUS = len(os.sched_getaffinity(0))
+
+# cell, rounds
+CELLS = [
+    ("spawn/one/P:1", 2),
+    ("spawn/one/P:2", 1),
+    ("spawn/storm/n:1/temp:warm/P:1", 3),
+    ("spawn/storm/n:100/temp:warm/P:2", 3),
+    ("spawn/storm/n:100/temp:cold/P:2", 5),
+    ("spawn/storm/n:300/temp:warm/P:1/place:compact", 2),
+    ("spawn/storm/n:300/temp:warm/P:2/place:scatter", 2),
+    ("spawn/parked_storm/n:1/P:1", 2),
+    ("spawn/parked_storm/n:100/P:1", 3),
+    ("spawn/parked_storm/n:200/P:2", 3),
+    ("switch/yield/n:2/P:1", 2),
+    ("switch/yield/n:3/P:1", 2),
+    ("switch/yield/n:100/P:1", 2),
+    ("switch/handoff/P:1", 2),
+    ("switch/handoff/P:1/place:same-pu", 2),
+    ("switch/handoff/P:2", 2),
+    ("switch/handoff/P:2/place:same-llc", 2),
+    ("channel/ping_pong/cap:0/P:1/place:same-pu", 2),
+    ("channel/ping_pong/cap:0/P:2", 2),
+    ("channel/ping_pong/cap:1/P:2/place:same-llc", 2),
+    ("channel/ping_pong/cap:128/P:1", 2),
+    ("channel/prod_cons/p:1/c:1/cap:0/P:2", 2),
+    ("channel/prod_cons/p:1/c:1/cap:128/P:1", 2),
+    ("channel/prod_cons/p:4/c:4/cap:1/P:2", 1),
+    ("channel/prod_cons/p:3/c:1/cap:16/P:2", 2),
+    ("channel/prod_cons/p:1/c:5/cap:16/P:2", 2),
+    ("stack/grow/bytes:4096/P:1", 5),
+    ("stack/grow/bytes:65536/P:1", 5),
+    ("stack/grow/bytes:1048576/P:2", 3),
+    ("stack/grow_warm/bytes:4096/P:1", 5),
+    ("stack/grow_warm/bytes:65536/P:1", 5),
+    ("stack/regrow/bytes:16384/P:1", 5),
+    ("stack/regrow/bytes:1048576/P:1", 5),
+    ("memory/parked/n:1/P:1", 1),
+    ("memory/parked/n:200/P:2", 1),
+    ("memory/capacity/P:2", 1),
+]
+
+# Small budgets, or this would take every thread of the machine.
+OPTIONS = {"memory/capacity": ["--mem-budget", "16777216", "--time-budget", "5"]}
+
+# What may come instead of ok: by workload, or by the share of the CPU that a
+# busy machine leaves.
+ALSO = {"memory/capacity": {"limit"}, "switch/yield": {"invalid"}}
+POOL_OFFERS = ("spawn/one", "spawn/storm")
+LOSSY = [("channel/ping_pong/cap:0/P:1", 2), ("channel/prod_cons/p:1/c:1/cap:128/P:1", 2)]
+
+
+class Wrong(Exception):
+    pass
+
+
+def run(executable, cell, rounds):
+    """The sample that the executable prints, and its exit status."""
+    workload = "/".join(cell.split("/")[:2])
+    command = [executable, "--allow-debug", "--cell", cell, "--rounds", str(rounds)]
+    done = subprocess.run(command + OPTIONS.get(workload, []), stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, timeout=TIMEOUT_S, check=False)
+    lines = done.stdout.decode("ascii", "replace").splitlines()
+    if len(lines) != 1:
+        raise Wrong("exit %d, %d lines on stdout; stderr: %s"
+                    % (done.returncode, len(lines), done.stderr.decode("utf-8", "replace")[-2000:]))
+    try:
+        return json.loads(lines[0]), done.returncode
+    except ValueError as e:
+        raise Wrong("not JSON: %s: %s" % (e, lines[0][:200])) from None
+
+
+def allowed(backend, cell):
+    """The statuses that this cell may end with."""
+    workload = "/".join(cell.split("/")[:2])
+    if backend == "pthread-pool" and workload not in POOL_OFFERS:
+        return {"skipped"}
+    if ("/P:2" in cell) and CPUS < 2:
+        return {"skipped"}
+    placed = {"skipped"} if "place:same-llc" in cell else set()
+    if workload == "memory/capacity":
+        return ALSO[workload]
+    return {"ok"} | ALSO.get(workload, set()) | placed
+
+
+def require(condition, message, *values):
+    if not condition:
+        raise Wrong(message % values)
+
+
+def check_ledger(sample):
+    ledger = sample["ledger"]
+    require(ledger["created"] > 0, "no task was created")
+    require(ledger["created"] == ledger["done"], "%(created)d created, %(done)d done" % ledger)
+    require(ledger["sent"] == ledger["delivered"], "%(sent)d sent, %(delivered)d delivered" % ledger)
+    require(ledger["checksum"] == ledger["expected"], "checksum %(checksum)s, %(expected)s expected" % ledger)
+    require(int(ledger["checksum"], 16) != 0, "the checksum is zero")
+
+
+def check_time(sample, rounds):
+    """What a measured sample says about itself must agree."""
+    single = "temp:cold" in sample["cell"] or sample["cell"].startswith("memory/")
+    require(sample["rounds"] == (1 if single else rounds), "rounds is %d", sample["rounds"])
+    require(sample["operations"] == sample["rounds"] * sample["unit"], "operations is %d", sample["operations"])
+    entry = sample["gbench"]
+    require(entry["name"] == sample["cell"], "the entry's name is %s", entry["name"])
+    require(entry["iterations"] == sample["operations"], "%d iterations", entry["iterations"])
+    require(sample["ns_per_op"] > 0, "ns_per_op is %g", sample["ns_per_op"])
+    require(abs(sample["ns_per_op"] - entry["real_time"]) <= 1e-6 * entry["real_time"], "two different times")
+    require(sample["usage"]["max_rss_kib"] > 0, "no resident size")
+
+
+def check(executable, backend, cell, rounds):
+    sample, status = run(executable, cell, rounds)
+    require(sample["schema"] == "greenbench.sample/1", "schema")
+    require(sample["cell"] == cell and sample["backend"] == backend, "it is of another cell or backend")
+    require(sample["status"] in allowed(backend, cell), "status %s: %s", sample["status"], sample["reason"])
+    require((sample["status"] == "ok") == (sample["reason"] is None), "a reason for ok, or none for another")
+    require(status == (77 if sample["status"] == "skipped" else 0), "exit %d", status)
+    if sample["status"] != "skipped":
+        check_ledger(sample)
+    if sample["status"] in ("ok", "invalid"):
+        check_time(sample, rounds)
+    require((sample["limit"] is not None) == (sample["status"] == "limit"), "limit without its status")
+    if cell.startswith(("memory/parked", "stack/grow_warm")) and sample["status"] == "ok":
+        require(sample["memory"]["n"] >= 1, "no memory figures")
+    return sample["status"]
+
+
+def check_lossy(executable, cell, rounds):
+    sample, status = run(executable, cell, rounds)
+    require(sample["status"] == "failed" and status == 1, "status %s, exit %d", sample["status"], status)
+    require(sample["gbench"] is None and sample["ns_per_op"] is None, "a failed run quotes a time")
+    return "failed, as it must"
+
+
+def main(argv):
+    executable, backend = argv[0], os.path.basename(argv[0])[len("bench_"):]
+    jobs = [(check, (executable, backend, cell, rounds)) for cell, rounds in CELLS]
+    if len(argv) > 1:
+        jobs += [(check_lossy, (argv[1], cell, rounds)) for cell, rounds in LOSSY]
+    wrong = 0
+    for function, arguments in jobs:
+        name = "%s %s" % (os.path.basename(arguments[0]), arguments[-2])
+        try:
+            print("%-70s %s" % (name, function(*arguments)), flush=True)
+        except (Wrong, subprocess.TimeoutExpired, KeyError, TypeError) as e:
+            wrong += 1
+            print("%-70s WRONG: %s: %s" % (name, type(e).__name__, e), flush=True)
+    print("%d of %d wrong" % (wrong, len(jobs)))
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
