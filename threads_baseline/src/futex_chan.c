@@ -18,11 +18,9 @@
  * Polling. For a rendezvous a waiter is queued first and polls its own word:
  * there is nothing else to poll, and it is handed the element itself. With a
  * ring a waiter polls the ring's count before it queues, ever less often, up
- * to once in some hundred nanoseconds. Were it queued while it polls, each
- * send would go to the polling receiver by itself, and the two would exchange
- * every element through half a dozen cache lines; so it finds, when it looks,
- * all that was sent meanwhile, and nobody pays for a waiter that is awake.
- * Threads that poll can be overtaken; those that sleep, being queued, cannot.
+ * to once in 16 pauses. Then a partner that is awake has no node to fill, and
+ * a waiter that looks finds all that was sent meanwhile. Threads that poll
+ * can be overtaken; those that sleep, being queued, cannot.
  *
  * Why no wake-up is lost: under the lock a thread either finds what it needs
  * or is queued, so the thread that later supplies it, under the same lock,
@@ -141,58 +139,63 @@ static void poll_ring(struct tb_futex_chan *chan, size_t count)
     tbi_spin_end(&spin);
 }
 
-/* The lock is held and the ring, with `count` elements, cannot serve the
- * caller. True if it was polled, without the lock, and is worth another look;
- * the lock is held again. Once in a call of send or receive. */
-static bool look_again(struct tb_futex_chan *chan, size_t count, bool *polled)
+/* Queue the calling thread, unlock. */
+static void queue_self(struct tb_futex_chan *chan, struct queue *queue, struct tbi_waiter *self)
 {
-    if (*polled || chan->slots == 0 || !tbi_spin_allowed())
-        return false;
-    *polled = true;
+    enqueue(queue, self);
     tbi_unlock(&chan->lock);
-    poll_ring(chan, count);
-    tbi_lock(&chan->lock);
-    return true;
 }
 
-/* Queue the calling thread, unlock, and wait to be completed. */
-static int wait_in(struct tb_futex_chan *chan, struct queue *queue, void *elem)
+/* Lock the channel once the ring no longer holds `unwanted` elements, or it
+ * is closed, or polling for that is over. */
+static void lock_when_ready(struct tb_futex_chan *chan, size_t unwanted)
 {
-    struct tbi_waiter self = {.elem = elem};
-
-    enqueue(queue, &self);
-    tbi_unlock(&chan->lock);
-    return chan->slots == 0 ? tbi_waiter_wait(&self) : tbi_waiter_sleep(&self);
-}
-
-int tb_futex_chan_send(struct tb_futex_chan *chan, const void *elem)
-{
-    struct tbi_waiter *receiver = NULL;
-    bool polled = false;
-
     tbi_lock(&chan->lock);
-    while (!is_closed(chan)) {
-        receiver = dequeue(&chan->receivers);
-        if (receiver != NULL || count_of(chan) < chan->slots)
-            break;
-        if (!look_again(chan, chan->slots, &polled))
-            return wait_in(chan, &chan->senders, (void *)(uintptr_t)elem);
+    if (count_of(chan) == unwanted && !is_closed(chan) && tbi_spin_allowed()) {
+        tbi_unlock(&chan->lock);
+        poll_ring(chan, unwanted);
+        tbi_lock(&chan->lock);
     }
-    bool closed = is_closed(chan);
-    if (!closed && receiver == NULL)
+}
+
+static int send_ring(struct tb_futex_chan *chan, const void *elem)
+{
+    lock_when_ready(chan, chan->slots);
+    if (is_closed(chan)) {
+        tbi_unlock(&chan->lock);
+        return -EPIPE;
+    }
+    if (count_of(chan) == chan->slots) {
+        struct tbi_waiter self = {.elem = (void *)(uintptr_t)elem};
+
+        queue_self(chan, &chan->senders, &self);
+        return tbi_waiter_sleep(&self);
+    }
+    /* If one is queued, the ring is empty. */
+    struct tbi_waiter *receiver = dequeue(&chan->receivers);
+    if (receiver == NULL)
         ring_put(chan, elem);
     tbi_unlock(&chan->lock);
     if (receiver != NULL) {
         memcpy(receiver->elem, elem, chan->elem_size);
         tbi_waiter_complete(receiver, 0);
     }
-    return closed ? -EPIPE : 0;
+    return 0;
 }
 
-/* The ring is not empty. Takes its oldest element and moves up that of the
- * first sender in the queue. Unlocks. */
-static int recv_from_ring(struct tb_futex_chan *chan, void *elem)
+static int recv_ring(struct tb_futex_chan *chan, void *elem)
 {
+    lock_when_ready(chan, 0);
+    if (count_of(chan) == 0) {
+        if (is_closed(chan)) {
+            tbi_unlock(&chan->lock);
+            return -EPIPE;
+        }
+        struct tbi_waiter self = {.elem = elem};
+
+        queue_self(chan, &chan->receivers, &self);
+        return tbi_waiter_sleep(&self);
+    }
     ring_get(chan, elem);
     struct tbi_waiter *sender = dequeue(&chan->senders);
     if (sender != NULL)
@@ -203,25 +206,54 @@ static int recv_from_ring(struct tb_futex_chan *chan, void *elem)
     return 0;
 }
 
+/* Copy between a waiter, taken off its queue, and its partner. */
+static int meet(struct tbi_waiter *waiter, void *to, const void *from, size_t size)
+{
+    memcpy(to, from, size);
+    tbi_waiter_complete(waiter, 0);
+    return 0;
+}
+
+static int send_rendezvous(struct tb_futex_chan *chan, const void *elem)
+{
+    tbi_lock(&chan->lock);
+    if (is_closed(chan)) {
+        tbi_unlock(&chan->lock);
+        return -EPIPE;
+    }
+    struct tbi_waiter *receiver = dequeue(&chan->receivers);
+    if (receiver == NULL) {
+        struct tbi_waiter self = {.elem = (void *)(uintptr_t)elem};
+
+        queue_self(chan, &chan->senders, &self);
+        return tbi_waiter_wait(&self);
+    }
+    tbi_unlock(&chan->lock);
+    return meet(receiver, receiver->elem, elem, chan->elem_size);
+}
+
+static int recv_rendezvous(struct tb_futex_chan *chan, void *elem)
+{
+    tbi_lock(&chan->lock);
+    struct tbi_waiter *sender = dequeue(&chan->senders);
+    if (sender == NULL && !is_closed(chan)) {
+        struct tbi_waiter self = {.elem = elem};
+
+        queue_self(chan, &chan->receivers, &self);
+        return tbi_waiter_wait(&self);
+    }
+    tbi_unlock(&chan->lock);
+    return sender == NULL ? -EPIPE : meet(sender, elem, sender->elem, chan->elem_size);
+}
+
+int tb_futex_chan_send(struct tb_futex_chan *chan, const void *elem)
+{
+    return chan->slots == 0 ? send_rendezvous(chan, elem) : send_ring(chan, elem);
+}
+
 int tb_futex_chan_recv(struct tb_futex_chan *chan, void *elem)
 {
-    struct tbi_waiter *sender;
-    bool polled = false;
-
-    tbi_lock(&chan->lock);
-    do {
-        if (count_of(chan) > 0)
-            return recv_from_ring(chan, elem);
-        sender = dequeue(&chan->senders);
-    } while (sender == NULL && !is_closed(chan) && look_again(chan, 0, &polled));
-    if (sender == NULL && !is_closed(chan))
-        return wait_in(chan, &chan->receivers, elem);
-    tbi_unlock(&chan->lock);
-    if (sender == NULL)
-        return -EPIPE;
-    memcpy(elem, sender->elem, chan->elem_size);
-    tbi_waiter_complete(sender, 0);
-    return 0;
+    return chan->slots == 0 ? recv_rendezvous(chan, elem) : recv_ring(chan, elem);
 }
 
 static void refuse_all(struct tbi_waiter *waiter)
