@@ -100,7 +100,7 @@ def _judge_order(path, found, order):
 def _resolve(root, path, header):
     """The project file that an include means, or None for the system's."""
     component = path.split("/")[0]
-    for base in (os.path.dirname(path), "bench", component + "/include", component + "/src", component):
+    for base in (os.path.dirname(path), component + "/include", component + "/src", component, "bench"):
         candidate = os.path.normpath(os.path.join(base, header))
         if os.path.isfile(os.path.join(root, candidate)):
             return candidate
