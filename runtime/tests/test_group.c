@@ -1,0 +1,325 @@
+/* Groups through the public API. */
+#include "common.h"
+
+#include <errno.h>
+#include <string.h>
+
+static const int worker_counts[] = {1, 2, 4};
+
+static void on_each(gt_fn *fn)
+{
+    for (size_t i = 0; i < COUNT_OF(worker_counts); i++)
+        run_on(worker_counts[i], fn, NULL);
+}
+
+static void spawn(gt_group *group, gt_fn *fn, void *arg)
+{
+    CHECK(gt_group_spawn(group, fn, arg, NULL) == 0);
+}
+
+static void add_one(void *arg)
+{
+    atomic_fetch_add_explicit((atomic_int *)arg, 1, memory_order_relaxed);
+}
+
+static void wait_on_an_empty_group_returns_at_once(void **state)
+{
+    (void)state;
+    gt_group group = {0};
+    assert_int_equal(gt_group_wait(&group), 0);
+    assert_int_equal(gt_group_wait(&group), 0);
+}
+
+static void null_and_missing_function_return_einval(void **state)
+{
+    (void)state;
+    gt_group group = {0};
+    gt_config config = {.workers = 1};
+    assert_int_equal(gt_group_wait(NULL), -EINVAL);
+    assert_int_equal(gt_start(&config), 0);
+    assert_int_equal(gt_group_spawn(NULL, add_one, NULL, NULL), -EINVAL);
+    assert_int_equal(gt_group_spawn(&group, NULL, NULL, NULL), -EINVAL);
+    assert_int_equal(gt_group_wait(&group), 0);
+    assert_int_equal(gt_stop(), 0);
+}
+
+static void refused_spawn(void *arg)
+{
+    gt_group group = {0};
+    const gt_attr bad[] = {
+        {.stack_size = 1}, {.stack_size = GT_MIN_STACK - 1},  {.stack_size = GT_MAX_STACK + 1},
+        {.flags = 2},      {.flags = GT_BOUND, .worker = -1}, {.flags = GT_BOUND, .worker = 1000}};
+    (void)arg;
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        CHECK(gt_group_spawn(&group, add_one, NULL, &bad[i]) == -EINVAL);
+        CHECK(gt_spawn(add_one, NULL, &bad[i]) == -EINVAL);
+    }
+    CHECK(gt_group_wait(&group) == 0); /* nothing was counted */
+}
+
+static void a_refused_spawn_is_not_counted(void **state)
+{
+    (void)state;
+    on_each(refused_spawn);
+}
+
+static void many_members(void *arg)
+{
+    gt_group group = {0};
+    atomic_int count = 0;
+    const int n = UNDER_ASAN ? 10000 : 100000;
+    (void)arg;
+    for (int i = 0; i < n; i++)
+        spawn(&group, add_one, &count);
+    CHECK(gt_group_wait(&group) == 0);
+    CHECK(atomic_load(&count) == n);
+}
+
+static void wait_returns_after_100_000_members(void **state)
+{
+    (void)state;
+    on_each(many_members);
+}
+
+static void reuse(void *arg)
+{
+    gt_group group = {0};
+    atomic_int count = 0;
+    (void)arg;
+    for (int round = 1; round <= 2000; round++) {
+        for (int i = 0; i < 5; i++)
+            spawn(&group, add_one, &count);
+        CHECK(gt_group_wait(&group) == 0);
+        CHECK(atomic_load(&count) == 5 * round);
+    }
+}
+
+static void a_group_can_be_used_again_after_wait(void **state)
+{
+    (void)state;
+    on_each(reuse);
+}
+
+/* A frame whose group and counter are gone, and overwritten, as soon as the
+ * wait returns: a late touch by a member's worker would show. */
+static __attribute__((noinline)) void short_lived(int members)
+{
+    gt_group group = {0};
+    atomic_int count = 0;
+    for (int i = 0; i < members; i++)
+        spawn(&group, add_one, &count);
+    CHECK(gt_group_wait(&group) == 0);
+    CHECK(atomic_load(&count) == members);
+}
+
+static __attribute__((noinline)) void overwrite_stack(void)
+{
+    volatile char frame[512];
+    memset((char *)frame, 0xff, sizeof frame);
+}
+
+static void stack_reuse(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 20000; i++) {
+        short_lived(i % 4);
+        overwrite_stack();
+    }
+}
+
+static void a_group_on_the_stack_may_go_as_soon_as_wait_returns(void **state)
+{
+    (void)state;
+    on_each(stack_reuse);
+}
+
+struct nest {
+    gt_group *group;
+    atomic_int *count;
+    int depth;
+};
+
+static struct nest nests[12];
+
+/* Doubles at each level, all into the one group. */
+static void nested(void *arg)
+{
+    struct nest *n = arg;
+    atomic_fetch_add(n->count, 1);
+    if (n->depth == 0)
+        return;
+    for (int i = 0; i < 2; i++) {
+        spawn(n->group, nested, n - 1);
+        if (n->depth % 3 == 0)
+            gt_yield();
+    }
+}
+
+static void nested_spawns(void *arg)
+{
+    gt_group group = {0};
+    atomic_int count = 0;
+    (void)arg;
+    for (int i = 0; i < (int)COUNT_OF(nests); i++)
+        nests[i] = (struct nest){&group, &count, i};
+    spawn(&group, nested, &nests[COUNT_OF(nests) - 1]);
+    CHECK(gt_group_wait(&group) == 0);
+    CHECK(atomic_load(&count) == (1 << COUNT_OF(nests)) - 1);
+}
+
+static void members_may_spawn_into_their_own_group(void **state)
+{
+    (void)state;
+    on_each(nested_spawns);
+}
+
+/* Members of two groups in turn, so that no worker can keep booking one. */
+static void two_groups(void *arg)
+{
+    gt_group groups[2] = {{{0}, NULL}, {{0}, NULL}};
+    atomic_int count[2] = {0, 0};
+    (void)arg;
+    for (int i = 0; i < 10000; i++)
+        spawn(&groups[i % 2], add_one, &count[i % 2]);
+    CHECK(gt_group_wait(&groups[1]) == 0);
+    CHECK(atomic_load(&count[1]) == 5000);
+    CHECK(gt_group_wait(&groups[0]) == 0);
+    CHECK(atomic_load(&count[0]) == 5000);
+}
+
+static void groups_do_not_get_in_each_others_way(void **state)
+{
+    (void)state;
+    on_each(two_groups);
+}
+
+/* A tree: each task waits for a group of its own. */
+static void tree(void *arg)
+{
+    uintptr_t depth = (uintptr_t)arg;
+    gt_group group = {0};
+    for (int i = 0; depth && i < 3; i++)
+        spawn(&group, tree, (void *)(depth - 1));
+    CHECK(gt_group_wait(&group) == 0);
+}
+
+static void grow_a_tree(void *arg)
+{
+    (void)arg;
+    tree((void *)(uintptr_t)7);
+}
+
+static void each_task_may_wait_for_a_group_of_its_own(void **state)
+{
+    (void)state;
+    on_each(grow_a_tree);
+}
+
+/* ---- memory visibility and outside threads -------------------------------- */
+
+#define CELLS 1000
+
+static int cells[CELLS]; /* plain: the wait alone orders them */
+
+static void write_cell(void *arg)
+{
+    *(int *)arg = (int)((int *)arg - cells) + 1;
+}
+
+static void what_members_wrote_is_visible_outside_after_wait(void **state)
+{
+    (void)state;
+    for (size_t w = 0; w < COUNT_OF(worker_counts); w++) {
+        gt_config config = {.workers = worker_counts[w]};
+        assert_int_equal(gt_start(&config), 0);
+        for (int round = 0; round < 50; round++) {
+            gt_group group = {0};
+            memset(cells, 0, sizeof cells);
+            for (int i = 0; i < CELLS; i++)
+                assert_int_equal(gt_group_spawn(&group, write_cell, &cells[i], NULL), 0);
+            assert_int_equal(gt_group_wait(&group), 0);
+            for (int i = 0; i < CELLS; i++)
+                assert_int_equal(cells[i], i + 1);
+        }
+        assert_int_equal(gt_stop(), 0);
+    }
+}
+
+static void *outside_rounds(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 3000; i++)
+        short_lived(i % 3);
+    return NULL;
+}
+
+static void several_outside_threads_wait_for_groups_of_their_own(void **state)
+{
+    (void)state;
+    for (size_t w = 0; w < COUNT_OF(worker_counts); w++) {
+        gt_config config = {.workers = worker_counts[w]};
+        pthread_t threads[3];
+        assert_int_equal(gt_start(&config), 0);
+        for (size_t i = 0; i < COUNT_OF(threads); i++)
+            threads[i] = outside(outside_rounds, NULL);
+        for (size_t i = 0; i < COUNT_OF(threads); i++)
+            join(threads[i]);
+        assert_int_equal(gt_stop(), 0);
+    }
+}
+
+/* ---- misuse --------------------------------------------------------------- */
+
+static gt_group shared;
+
+static void wait_for_shared(void *arg)
+{
+    (void)arg;
+    gt_group_wait(&shared);
+}
+
+static void never_returns(void *arg)
+{
+    (void)arg;
+    gt_sleep_until(INT64_MAX);
+}
+
+static void two_waiters(void *arg)
+{
+    (void)arg;
+    spawn(&shared, never_returns, NULL);
+    CHECK(gt_spawn(wait_for_shared, NULL, NULL) == 0);
+    CHECK(gt_spawn(wait_for_shared, NULL, NULL) == 0);
+    gt_sleep_until(INT64_MAX);
+}
+
+static void run_two_waiters(void *arg)
+{
+    run_on(*(int *)arg, two_waiters, NULL);
+}
+
+static void a_second_waiter_is_fatal(void **state)
+{
+    (void)state;
+    int workers = 1;
+    assert_fatal(run_two_waiters, &workers, "one group");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(wait_on_an_empty_group_returns_at_once),
+        cmocka_unit_test(null_and_missing_function_return_einval),
+        cmocka_unit_test(a_refused_spawn_is_not_counted),
+        cmocka_unit_test(wait_returns_after_100_000_members),
+        cmocka_unit_test(a_group_can_be_used_again_after_wait),
+        cmocka_unit_test(a_group_on_the_stack_may_go_as_soon_as_wait_returns),
+        cmocka_unit_test(members_may_spawn_into_their_own_group),
+        cmocka_unit_test(groups_do_not_get_in_each_others_way),
+        cmocka_unit_test(each_task_may_wait_for_a_group_of_its_own),
+        cmocka_unit_test(what_members_wrote_is_visible_outside_after_wait),
+        cmocka_unit_test(several_outside_threads_wait_for_groups_of_their_own),
+        cmocka_unit_test(a_second_waiter_is_fatal),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
