@@ -337,12 +337,13 @@ static void queue_for_sem(void *arg)
         spawn(&group, take_turn, (void *)i);
         gt_yield(); /* one worker: it waits now */
     }
-    for (int i = 0; i < TASKS; i++)
+    for (int i = 0; i < TASKS; i++) {
         gt_sem_post(&sem);
-    CHECK(gt_sem_try_wait(&sem) == -EAGAIN); /* the waiters own them */
+        CHECK(gt_sem_try_wait(&sem) == -EAGAIN); /* the waiter owns it */
+        gt_yield();
+        CHECK(turns == i + 1 && turn[i] == i);
+    }
     CHECK(gt_group_wait(&group) == 0);
-    for (int i = 0; i < TASKS; i++)
-        CHECK(turn[i] == i);
 }
 
 static void sem_serves_waiters_in_order(void **state)
