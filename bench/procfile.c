@@ -101,10 +101,15 @@ static bool exists(const char *path)
  * while only the own cgroup is mounted; then the mount point itself is it. */
 static bool join(const char *mount, const char *path, size_t length, char *out, size_t size)
 {
-    if (snprintf(out, size, "%s%.*s", mount, (int)length, path) >= (int)size)
+    const size_t base = strlen(mount);
+
+    if (base + length >= size)
         return false;
-    if (!exists(out) && snprintf(out, size, "%s", mount) >= (int)size)
-        return false;
+    memcpy(out, mount, base);
+    memcpy(out + base, path, length);
+    out[base + length] = '\0';
+    if (!exists(out))
+        out[base] = '\0';
     return exists(out);
 }
 

@@ -2,10 +2,10 @@
  *
  * All tasks are past a barrier when the clock starts, and none ends before it
  * stops, so that neither spawning nor exiting is part of it. A task yields
- * from four call sites in turn: with a single one the branch predictor learns
- * where every switch returns to, which no program offers it. The sites stand in
- * the loop itself: a function around each would put one more return behind
- * every switch, which is the caller's cost and not that of the yield.
+ * from four call sites in turn, out of step with its neighbours: with a single
+ * site the branch predictor learns where every switch returns to, which no
+ * program offers it. The sites stand in the loop itself: a function around each would put one more
+ * return behind every switch, which is the caller's cost and not that of the yield.
  *
  * Before it yields, a task writes its id to a word that all share; if the
  * word is unchanged afterwards nobody else has run, and the yield was empty.
@@ -87,27 +87,32 @@ static void finish(struct shared *s)
     task_sem_wait(&s->end);
 }
 
+/* `count` yields, of which the first few put tasks out of step by their id. */
+static uint64_t yield_often(uint64_t *word, uint64_t id, uint64_t count)
+{
+    uint64_t empty = 0;
+
+    for (uint64_t i = id % SITES; i > 0; i--, count--)
+        empty += yield_here(word, id);
+    for (; count >= SITES; count -= SITES) {
+        empty += yield_here(word, id);
+        empty += yield_here(word, id);
+        empty += yield_here(word, id);
+        empty += yield_here(word, id);
+    }
+    for (; count > 0; count--)
+        empty += yield_here(word, id);
+    return empty;
+}
+
 static void body(void *arg)
 {
     struct slot *me = arg;
     struct shared *s = me->shared;
-    uint64_t *const word = &s->word;
-    const uint64_t id = me->id;
-    uint64_t empty = 0, yields = 0;
 
     barrier(s);
-    while (yields + SITES < s->each) {
-        empty += yield_here(word, id);
-        empty += yield_here(word, id);
-        empty += yield_here(word, id);
-        empty += yield_here(word, id);
-        yields += SITES;
-    }
-    empty += yield_here(word, id);
-    empty += yield_here(word, id);
-    empty += yield_here(word, id);
-    me->yields = yields + SITES;
-    me->empty = empty;
+    me->empty = yield_often(&s->word, me->id, s->each - 1);
+    me->yields = s->each;
     finish(s);
 }
 
