@@ -125,6 +125,15 @@ class SetupTest(support.Case):
         self.assertEqual(checked.returncode, 0, checked.stdout.decode())
 
 
+class RegistrationTest(support.Case):
+    def test_every_test_file_is_known_to_meson(self):
+        with open(os.path.join(support.SCRIPTS, "meson.build")) as f:
+            build = f.read()
+        for name in os.listdir(support.TESTS):
+            if name.startswith("test_"):
+                self.assertRegex(build, r"'%s'|tests\.%s'" % (name[5:-3], name[:-3]))
+
+
 class TallyTest(support.Case):
     def tally(self, *results, broken=0):
         text = "".join('{"name": "suite:x / t%d", "result": "%s"}\n' % item for item in enumerate(results))
