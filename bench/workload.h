@@ -59,7 +59,8 @@ struct workload {
      * of the round that met the limit. */
     uint64_t (*run)(uint64_t rounds, const struct params *p, struct bench *b);
     /* The checksum that run() must return. After a limit it is asked for one
-     * round with p->n = the tasks reached. */
+     * round with p->n = the tasks reached, also by workloads without that
+     * axis: then 0, for which the answer is 0. */
     uint64_t (*expected)(uint64_t rounds, const struct params *p);
 };
 

@@ -32,7 +32,7 @@ static uint64_t expected(uint64_t rounds, const struct params *p)
 {
     uint64_t sum = 0;
 
-    for (uint64_t i = 0; i < rounds * UNIT; i++)
+    for (uint64_t i = 0; p->n && i < rounds * UNIT; i++)
         sum += workload_mix(i);
     return sum;
 }

@@ -4,8 +4,9 @@
  * stops, so that neither spawning nor exiting is part of it. A task yields
  * from four call sites in turn, out of step with its neighbours: with a single
  * site the branch predictor learns where every switch returns to, which no
- * program offers it. The sites stand in the loop itself: a function around each would put one more
- * return behind every switch, which is the caller's cost and not that of the yield.
+ * program offers it. The sites stand in the loop itself: a function around
+ * each would put one more return behind every switch, which is the caller's
+ * cost and not that of the yield.
  *
  * Before it yields, a task writes its id to a word that all share; if the
  * word is unchanged afterwards nobody else has run, and the yield was empty.
