@@ -125,6 +125,11 @@ def skipped(backend, cell, rounds):
     return 77
 
 
+def endless(backend, cell, rounds):
+    print(json.dumps({"cell": cell, "rounds": 1, "ns_per_round": 1e12, "status": "ok"}))
+    return 0
+
+
 def refuse(backend, cell, rounds):
     sys.stderr.write("\x1b[31mbench: refused\x1b[0m\n")
     return 64
@@ -147,7 +152,7 @@ def tell_and_hang(backend, cell, rounds):
 
 ACTIONS = {"crash": die(signal.SIGSEGV), "killed": die(signal.SIGKILL), "hang": hang,
            "hang_with_child": hang_with_child, "flood": flood, "failed": failed, "limit": limited,
-           "skipped": skipped, "refuse": refuse, "interrupt": interrupt_parent(signal.SIGINT),
+           "skipped": skipped, "endless": endless, "refuse": refuse, "interrupt": interrupt_parent(signal.SIGINT),
            "terminate": interrupt_parent(signal.SIGTERM), "tell_and_hang": tell_and_hang}
 MISPRINTS = {"truncated": lambda line: line[:len(line) // 2],
              "no_newline": lambda line: line,

@@ -86,6 +86,16 @@ class RecordTest(support.Case):
         self.assertEqual(status, 0)
         self.assertEqual([s["status"] for s in self.samples()], ["limit"])
 
+    def test_a_cell_that_does_not_fit_is_named_and_recorded(self):
+        status, out, _ = self.run_fakes("--no-report", "--filter", ONE, "--filter", HANDOFF,
+                                        misbehave={"pilot gt " + ONE: "endless"})
+        self.assertEqual(status, 0)
+        self.assertRegex(out, r"left out: %s does not fit: \d+ s here, and profile quick ends within 90 s" % ONE)
+        with open(os.path.join(self.only_run(), "plan.json")) as f:
+            self.assertEqual([x["cell"] for x in json.load(f)["left_out"]], [ONE])
+        ends = {(s["cell"], s["status"]) for s in self.samples() if s["backend"] != "pthread-pool"}
+        self.assertEqual(ends, {(ONE, "skipped"), (HANDOFF, "ok")})
+
     def test_a_plan_is_printed_before_the_first_process(self):
         _, out, _ = self.run_fakes("--no-report", "--filter", ONE)
         self.assertRegex(out.splitlines()[0], r"^profile quick on m: 1 cells, 4 cell-backend pairs, about \d+ s$")
