@@ -29,7 +29,9 @@ static void memory_that_is_touched_is_seen(void **state)
     assert_int_equal(memory_measure(&probe, 7, &sample), 0);
     memory_close(&probe);
     assert_int_equal(sample.n, 7);
-    assert_in_range(sample.user, TEN_MIB, TEN_MIB + (1 << 20));
+    /* Pss shares library pages with whoever else maps them, and moves a little
+     * when another process starts or ends. */
+    assert_in_range(sample.user, TEN_MIB - (1 << 19), TEN_MIB + (1 << 20));
     /* 2560 pages need at least five tables, unless they became huge ones. */
     if (sample.anon_huge == 0)
         assert_true(sample.page_table >= 5 * 4096 - 4096);
