@@ -22,13 +22,10 @@ static uint64_t number_or_none(const char *path)
     return procfile_number(path, &value) ? value : LIMIT_NONE;
 }
 
-static uint64_t soft_limit(int resource)
+/* Of a call of getrlimit() that returned `rc`. */
+static uint64_t soft_limit(int rc, const struct rlimit *limit)
 {
-    struct rlimit limit;
-
-    if (getrlimit((__rlimit_resource_t)resource, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
-        return LIMIT_NONE;
-    return limit.rlim_cur;
+    return rc != 0 || limit->rlim_cur == RLIM_INFINITY ? LIMIT_NONE : limit->rlim_cur;
 }
 
 /* "0.00 0.02 0.00 1/86 5632": 86 threads exist in the system. In a PID
@@ -90,6 +87,7 @@ static void read_pids(struct limit_facts *facts)
 void limit_facts_read(struct limit_facts *ret_facts)
 {
     char text[PROCFILE_MAX];
+    struct rlimit as, nproc;
     struct limit_facts f = {.threads = system_threads(), .maps = count_lines("/proc/self/maps")};
 
     if (procfile_read("/proc/self/status", text, sizeof text) > 0) {
@@ -101,8 +99,10 @@ void limit_facts_read(struct limit_facts *ret_facts)
     f.threads_max = number_or_none("/proc/sys/kernel/threads-max");
     f.max_map_count = number_or_none("/proc/sys/vm/max_map_count");
     f.overcommit = number_or_none("/proc/sys/vm/overcommit_memory");
-    f.rlimit_as = soft_limit(RLIMIT_AS);
-    f.rlimit_nproc = geteuid() == 0 ? LIMIT_NONE : soft_limit(RLIMIT_NPROC);
+    f.rlimit_as = soft_limit(getrlimit(RLIMIT_AS, &as), &as);
+    f.rlimit_nproc = soft_limit(getrlimit(RLIMIT_NPROC, &nproc), &nproc);
+    if (geteuid() == 0)
+        f.rlimit_nproc = LIMIT_NONE; /* root is exempt */
     *ret_facts = f;
 }
 
