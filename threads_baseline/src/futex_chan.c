@@ -25,7 +25,8 @@
  * Why no wake-up is lost: under the lock a thread either finds what it needs
  * or is queued, so the thread that later supplies it, under the same lock,
  * finds it queued; futex_lock.h and futex_wait.h have the two remaining
- * steps. No thread is woken but to go on.
+ * steps. No thread is woken but to go on. A try does under the lock what a
+ * send or receive does that need not wait, and is never queued.
  */
 #include "base.h"
 #include "futex_lock.h"
@@ -158,19 +159,15 @@ static void lock_when_ready(struct tb_futex_chan *chan, size_t unwanted)
     }
 }
 
-static int send_ring(struct tb_futex_chan *chan, const void *elem)
+static int refuse(struct tb_futex_chan *chan, int result)
 {
-    lock_when_ready(chan, chan->slots);
-    if (is_closed(chan)) {
-        tbi_unlock(&chan->lock);
-        return -EPIPE;
-    }
-    if (count_of(chan) == chan->slots) {
-        struct tbi_waiter self = {.elem = (void *)(uintptr_t)elem};
+    tbi_unlock(&chan->lock);
+    return result;
+}
 
-        queue_self(chan, &chan->senders, &self);
-        return tbi_waiter_sleep(&self);
-    }
+/* There is room; releases the lock. */
+static int put_and_unlock(struct tb_futex_chan *chan, const void *elem)
+{
     /* If one is queued, the ring is empty. */
     struct tbi_waiter *receiver = dequeue(&chan->receivers);
     if (receiver == NULL)
@@ -183,19 +180,9 @@ static int send_ring(struct tb_futex_chan *chan, const void *elem)
     return 0;
 }
 
-static int recv_ring(struct tb_futex_chan *chan, void *elem)
+/* The ring has an element; releases the lock. */
+static int get_and_unlock(struct tb_futex_chan *chan, void *elem)
 {
-    lock_when_ready(chan, 0);
-    if (count_of(chan) == 0) {
-        if (is_closed(chan)) {
-            tbi_unlock(&chan->lock);
-            return -EPIPE;
-        }
-        struct tbi_waiter self = {.elem = elem};
-
-        queue_self(chan, &chan->receivers, &self);
-        return tbi_waiter_sleep(&self);
-    }
     ring_get(chan, elem);
     struct tbi_waiter *sender = dequeue(&chan->senders);
     if (sender != NULL)
@@ -204,6 +191,50 @@ static int recv_ring(struct tb_futex_chan *chan, void *elem)
     if (sender != NULL)
         tbi_waiter_complete(sender, 0);
     return 0;
+}
+
+static int send_ring(struct tb_futex_chan *chan, const void *elem)
+{
+    lock_when_ready(chan, chan->slots);
+    if (is_closed(chan))
+        return refuse(chan, -EPIPE);
+    if (count_of(chan) == chan->slots) {
+        struct tbi_waiter self = {.elem = (void *)(uintptr_t)elem};
+
+        queue_self(chan, &chan->senders, &self);
+        return tbi_waiter_sleep(&self);
+    }
+    return put_and_unlock(chan, elem);
+}
+
+static int try_send_ring(struct tb_futex_chan *chan, const void *elem)
+{
+    tbi_lock(&chan->lock);
+    if (is_closed(chan))
+        return refuse(chan, -EPIPE);
+    return count_of(chan) == chan->slots ? refuse(chan, -EAGAIN) : put_and_unlock(chan, elem);
+}
+
+static int recv_ring(struct tb_futex_chan *chan, void *elem)
+{
+    lock_when_ready(chan, 0);
+    if (count_of(chan) == 0) {
+        if (is_closed(chan))
+            return refuse(chan, -EPIPE);
+        struct tbi_waiter self = {.elem = elem};
+
+        queue_self(chan, &chan->receivers, &self);
+        return tbi_waiter_sleep(&self);
+    }
+    return get_and_unlock(chan, elem);
+}
+
+static int try_recv_ring(struct tb_futex_chan *chan, void *elem)
+{
+    tbi_lock(&chan->lock);
+    if (count_of(chan) == 0)
+        return refuse(chan, is_closed(chan) ? -EPIPE : -EAGAIN);
+    return get_and_unlock(chan, elem);
 }
 
 /* Copy between a waiter, taken off its queue, and its partner. */
@@ -217,10 +248,8 @@ static int meet(struct tbi_waiter *waiter, void *to, const void *from, size_t si
 static int send_rendezvous(struct tb_futex_chan *chan, const void *elem)
 {
     tbi_lock(&chan->lock);
-    if (is_closed(chan)) {
-        tbi_unlock(&chan->lock);
-        return -EPIPE;
-    }
+    if (is_closed(chan))
+        return refuse(chan, -EPIPE);
     struct tbi_waiter *receiver = dequeue(&chan->receivers);
     if (receiver == NULL) {
         struct tbi_waiter self = {.elem = (void *)(uintptr_t)elem};
@@ -228,6 +257,16 @@ static int send_rendezvous(struct tb_futex_chan *chan, const void *elem)
         queue_self(chan, &chan->senders, &self);
         return tbi_waiter_wait(&self);
     }
+    tbi_unlock(&chan->lock);
+    return meet(receiver, receiver->elem, elem, chan->elem_size);
+}
+
+static int try_send_rendezvous(struct tb_futex_chan *chan, const void *elem)
+{
+    tbi_lock(&chan->lock);
+    struct tbi_waiter *receiver = dequeue(&chan->receivers); /* none if closed */
+    if (receiver == NULL)
+        return refuse(chan, is_closed(chan) ? -EPIPE : -EAGAIN);
     tbi_unlock(&chan->lock);
     return meet(receiver, receiver->elem, elem, chan->elem_size);
 }
@@ -246,6 +285,16 @@ static int recv_rendezvous(struct tb_futex_chan *chan, void *elem)
     return sender == NULL ? -EPIPE : meet(sender, elem, sender->elem, chan->elem_size);
 }
 
+static int try_recv_rendezvous(struct tb_futex_chan *chan, void *elem)
+{
+    tbi_lock(&chan->lock);
+    struct tbi_waiter *sender = dequeue(&chan->senders);
+    if (sender == NULL)
+        return refuse(chan, is_closed(chan) ? -EPIPE : -EAGAIN);
+    tbi_unlock(&chan->lock);
+    return meet(sender, elem, sender->elem, chan->elem_size);
+}
+
 int tb_futex_chan_send(struct tb_futex_chan *chan, const void *elem)
 {
     return chan->slots == 0 ? send_rendezvous(chan, elem) : send_ring(chan, elem);
@@ -254,6 +303,16 @@ int tb_futex_chan_send(struct tb_futex_chan *chan, const void *elem)
 int tb_futex_chan_recv(struct tb_futex_chan *chan, void *elem)
 {
     return chan->slots == 0 ? recv_rendezvous(chan, elem) : recv_ring(chan, elem);
+}
+
+int tb_futex_chan_try_send(struct tb_futex_chan *chan, const void *elem)
+{
+    return chan->slots == 0 ? try_send_rendezvous(chan, elem) : try_send_ring(chan, elem);
+}
+
+int tb_futex_chan_try_recv(struct tb_futex_chan *chan, void *elem)
+{
+    return chan->slots == 0 ? try_recv_rendezvous(chan, elem) : try_recv_ring(chan, elem);
 }
 
 static void refuse_all(struct tbi_waiter *waiter)

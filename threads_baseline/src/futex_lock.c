@@ -6,6 +6,12 @@
  * glibc's adaptive mutex allows at most, too. */
 #define LOCK_POLLS 100
 
+void tbi_lock_sleep(struct tbi_lock *lock)
+{
+    while (atomic_exchange_explicit(&lock->word, TBI_CONTENDED, memory_order_acquire) != TBI_FREE)
+        tbi_futex_wait(&lock->word, TBI_CONTENDED);
+}
+
 void tbi_lock_slow(struct tbi_lock *lock)
 {
     int polls = tbi_config_spin_ns() > 0 ? LOCK_POLLS : 0;
@@ -16,6 +22,5 @@ void tbi_lock_slow(struct tbi_lock *lock)
             tbi_lock_try(lock))
             return;
     }
-    while (atomic_exchange_explicit(&lock->word, TBI_CONTENDED, memory_order_acquire) != TBI_FREE)
-        tbi_futex_wait(&lock->word, TBI_CONTENDED);
+    tbi_lock_sleep(lock);
 }

@@ -11,6 +11,9 @@
  * so its own unlock wakes the next: as long as anyone sleeps, the holder's
  * unlock will wake. At worst it wakes for nobody, once.
  * Edge LOCK: release exchange in unlock -> acquire in lock.
+ *
+ * An unlock touches the lock last with its exchange, and after that uses it
+ * only as an address to wake.
  */
 #ifndef TBI_FUTEX_LOCK_H
 #define TBI_FUTEX_LOCK_H
@@ -23,7 +26,10 @@ struct tbi_lock {
     _Atomic uint32_t word;
 };
 
+/* When a try has failed: poll for a little while, then sleep; and sleep, for
+ * a caller that has polled enough. Both return with the lock held. */
 void tbi_lock_slow(struct tbi_lock *lock);
+void tbi_lock_sleep(struct tbi_lock *lock);
 
 static inline bool tbi_lock_try(struct tbi_lock *lock)
 {

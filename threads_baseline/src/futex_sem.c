@@ -23,6 +23,8 @@
 #include "futex_wait.h"
 #include "tb/tb_futex.h"
 
+#include <errno.h>
+
 #define SLEEPER (UINT64_C(1) << 32)
 #define UNITS   UINT32_MAX
 
@@ -88,6 +90,11 @@ void tb_futex_sem_wait(struct tb_futex_sem *sem)
     tbi_spin_end(&spin);
     if (!taken)
         sleep_and_take(sem);
+}
+
+int tb_futex_sem_try_wait(struct tb_futex_sem *sem)
+{
+    return try_take(data_of(sem)) ? 0 : -EAGAIN;
 }
 
 void tb_futex_sem_post(struct tb_futex_sem *sem)

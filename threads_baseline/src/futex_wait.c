@@ -13,6 +13,7 @@
 #include "base.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <linux/futex.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -30,11 +31,21 @@ void tbi_futex_wait(_Atomic uint32_t *word, uint32_t value)
         tbi_check(errno, "futex wait");
 }
 
+/* No check: EFAULT only says that the waiter has returned and its stack is
+ * gone. */
+static void wake(_Atomic uint32_t *word, int most)
+{
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, most, NULL, NULL, 0);
+}
+
 void tbi_futex_wake(_Atomic uint32_t *word)
 {
-    /* No check: EFAULT only says that the waiter has returned and its stack
-     * is gone. */
-    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+    wake(word, 1);
+}
+
+void tbi_futex_wake_all(_Atomic uint32_t *word)
+{
+    wake(word, INT_MAX);
 }
 
 static int64_t now_ns(void)

@@ -32,9 +32,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* FUTEX_WAIT while *word is `value`; FUTEX_WAKE of at most one. Private. */
+/* FUTEX_WAIT while *word is `value`; FUTEX_WAKE of at most one, and of all.
+ * Private. */
 void tbi_futex_wait(_Atomic uint32_t *word, uint32_t value);
 void tbi_futex_wake(_Atomic uint32_t *word);
+void tbi_futex_wake_all(_Atomic uint32_t *word);
 
 static inline void tbi_cpu_relax(void)
 {

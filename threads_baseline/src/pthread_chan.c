@@ -15,6 +15,13 @@
  * which it tells by the number that its element bears. A close takes the
  * element back, if no receiver has it yet.
  *
+ * The tries do under the lock what a send or receive does that need not wait,
+ * signals included; so they owe and are owed no wake-up of their own. A try
+ * to send at capacity 0 succeeds only with a receiver in the wait loop, which
+ * is bound to take the element. There is one slot, though: until the woken
+ * receiver has emptied it, the next try finds it full, however many other
+ * receivers wait.
+ *
  * Signals are sent after the unlock: a thread woken while the mutex is held
  * would run into it and sleep again. On not_empty and not_full that is safe
  * because their waiters are alike: whichever is woken may go on. Those on
@@ -117,18 +124,10 @@ static int wait_taken(struct tb_chan *chan)
     return result;
 }
 
-int tb_chan_send(struct tb_chan *chan, const void *elem)
+/* There is room; releases the lock. Waits only at capacity 0, and only if no
+ * receiver does. */
+static int put_and_unlock(struct tb_chan *chan, const void *elem)
 {
-    pthread_mutex_lock(&chan->lock);
-    while (chan->count == chan->slots && !chan->closed) {
-        chan->senders++;
-        pthread_cond_wait(&chan->not_full, &chan->lock);
-        chan->senders--;
-    }
-    if (chan->closed) {
-        pthread_mutex_unlock(&chan->lock);
-        return -EPIPE;
-    }
     ring_put(chan, elem);
     bool awaited = chan->receivers > 0;
     if (chan->rendezvous && !awaited)
@@ -139,18 +138,9 @@ int tb_chan_send(struct tb_chan *chan, const void *elem)
     return 0;
 }
 
-int tb_chan_recv(struct tb_chan *chan, void *elem)
+/* There is an element; releases the lock. */
+static int get_and_unlock(struct tb_chan *chan, void *elem)
 {
-    pthread_mutex_lock(&chan->lock);
-    while (chan->count == 0 && !chan->closed) {
-        chan->receivers++;
-        pthread_cond_wait(&chan->not_empty, &chan->lock);
-        chan->receivers--;
-    }
-    if (chan->count == 0) {
-        pthread_mutex_unlock(&chan->lock);
-        return -EPIPE;
-    }
     ring_get(chan, elem);
     bool owner = chan->owner_waits;
     bool sender = chan->senders > 0;
@@ -161,6 +151,52 @@ int tb_chan_recv(struct tb_chan *chan, void *elem)
     if (sender)
         pthread_cond_signal(&chan->not_full);
     return 0;
+}
+
+static int refuse(struct tb_chan *chan, int result)
+{
+    pthread_mutex_unlock(&chan->lock);
+    return result;
+}
+
+int tb_chan_send(struct tb_chan *chan, const void *elem)
+{
+    pthread_mutex_lock(&chan->lock);
+    while (chan->count == chan->slots && !chan->closed) {
+        chan->senders++;
+        pthread_cond_wait(&chan->not_full, &chan->lock);
+        chan->senders--;
+    }
+    return chan->closed ? refuse(chan, -EPIPE) : put_and_unlock(chan, elem);
+}
+
+int tb_chan_try_send(struct tb_chan *chan, const void *elem)
+{
+    pthread_mutex_lock(&chan->lock);
+    if (chan->closed)
+        return refuse(chan, -EPIPE);
+    if (chan->count == chan->slots || (chan->rendezvous && chan->receivers == 0))
+        return refuse(chan, -EAGAIN);
+    return put_and_unlock(chan, elem);
+}
+
+int tb_chan_recv(struct tb_chan *chan, void *elem)
+{
+    pthread_mutex_lock(&chan->lock);
+    while (chan->count == 0 && !chan->closed) {
+        chan->receivers++;
+        pthread_cond_wait(&chan->not_empty, &chan->lock);
+        chan->receivers--;
+    }
+    return chan->count == 0 ? refuse(chan, -EPIPE) : get_and_unlock(chan, elem);
+}
+
+int tb_chan_try_recv(struct tb_chan *chan, void *elem)
+{
+    pthread_mutex_lock(&chan->lock);
+    if (chan->count == 0)
+        return refuse(chan, chan->closed ? -EPIPE : -EAGAIN);
+    return get_and_unlock(chan, elem);
 }
 
 void tb_chan_close(struct tb_chan *chan)

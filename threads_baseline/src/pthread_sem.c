@@ -10,6 +10,8 @@
 #include "base.h"
 #include "tb/tb_pthread.h"
 
+#include <errno.h>
+
 void tb_sem_init(struct tb_sem *sem, unsigned count)
 {
     tbi_check(pthread_mutex_init(&sem->lock, NULL), "pthread_mutex_init");
@@ -34,6 +36,16 @@ void tb_sem_wait(struct tb_sem *sem)
     }
     sem->count--;
     pthread_mutex_unlock(&sem->lock);
+}
+
+int tb_sem_try_wait(struct tb_sem *sem)
+{
+    pthread_mutex_lock(&sem->lock);
+    bool taken = sem->count > 0;
+    if (taken)
+        sem->count--;
+    pthread_mutex_unlock(&sem->lock);
+    return taken ? 0 : -EAGAIN;
 }
 
 void tb_sem_post(struct tb_sem *sem)

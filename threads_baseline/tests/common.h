@@ -10,14 +10,27 @@
 #include <cmocka.h>
 
 #include "tb/tb.h"
+#include "tb/tb_futex.h"
+#include "tb/tb_pthread.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-/* One flavour of channel and semaphore; objects are void * and are made and
- * freed here. */
+/* Mutexes and wait groups live where a test wants them, on a stack above all. */
+union any_mutex {
+    struct tb_mutex plain;
+    struct tb_futex_mutex futex;
+};
+
+union any_waitgroup {
+    struct tb_waitgroup plain;
+    struct tb_futex_waitgroup futex;
+};
+
+/* One flavour; channels and semaphores are void * and are made and freed
+ * here. */
 struct flavour {
     const char *name;
     void (*group_init)(struct tb_group *group);
@@ -25,11 +38,24 @@ struct flavour {
     void (*chan_destroy)(void *chan);
     int (*chan_send)(void *chan, const void *elem);
     int (*chan_recv)(void *chan, void *elem);
+    int (*chan_try_send)(void *chan, const void *elem);
+    int (*chan_try_recv)(void *chan, void *elem);
     void (*chan_close)(void *chan);
     void *(*sem_create)(unsigned count);
     void (*sem_destroy)(void *sem);
     void (*sem_wait)(void *sem);
+    int (*sem_try_wait)(void *sem);
     void (*sem_post)(void *sem);
+    void (*mutex_init)(union any_mutex *mutex);
+    void (*mutex_destroy)(union any_mutex *mutex);
+    void (*mutex_lock)(union any_mutex *mutex);
+    int (*mutex_try_lock)(union any_mutex *mutex);
+    void (*mutex_unlock)(union any_mutex *mutex);
+    void (*waitgroup_init)(union any_waitgroup *wg);
+    void (*waitgroup_destroy)(union any_waitgroup *wg);
+    void (*waitgroup_add)(union any_waitgroup *wg, uint32_t count);
+    void (*waitgroup_done)(union any_waitgroup *wg);
+    void (*waitgroup_wait)(union any_waitgroup *wg);
 };
 
 extern const struct flavour flavour_pthread;

@@ -4,7 +4,8 @@
  *
  * Every message is counted where it arrives: exactly once each. A consumer
  * also checks that the messages it got from one producer come in the order in
- * which that producer sent them.
+ * which that producer sent them. Some threads mix tries in at random; a
+ * refused try is repeated, as a try or as a wait.
  */
 #include "common.h"
 
@@ -30,6 +31,7 @@ struct stress {
     const struct flavour *f;
     void *chan;
     uint32_t producers, consumers, each; /* messages of one producer */
+    bool tries;
     uint64_t seed;
     atomic_uchar *arrived; /* producers x each */
     atomic_uint errors;
@@ -46,6 +48,30 @@ static void maybe_yield(uint64_t *random)
         sched_yield();
 }
 
+static int send_somehow(struct stress *s, const struct message *m, uint64_t *random)
+{
+    while (s->tries && next_random(random) % 4 != 0) {
+        int result = s->f->chan_try_send(s->chan, m);
+
+        if (result != -EAGAIN)
+            return result;
+        sched_yield();
+    }
+    return s->f->chan_send(s->chan, m);
+}
+
+static int recv_somehow(struct stress *s, struct message *m, uint64_t *random)
+{
+    while (s->tries && next_random(random) % 4 != 0) {
+        int result = s->f->chan_try_recv(s->chan, m);
+
+        if (result != -EAGAIN)
+            return result;
+        sched_yield();
+    }
+    return s->f->chan_recv(s->chan, m);
+}
+
 static void produce(void *arg)
 {
     struct actor *a = arg;
@@ -54,7 +80,7 @@ static void produce(void *arg)
     for (uint32_t k = 0; k < a->s->each; k++) {
         struct message m = {a->id, k};
 
-        if (a->s->f->chan_send(a->s->chan, &m) != 0)
+        if (send_somehow(a->s, &m, &random) != 0)
             atomic_fetch_add(&a->s->errors, 1);
         maybe_yield(&random);
     }
@@ -68,7 +94,7 @@ static void consume(void *arg)
     struct message m;
     int result;
 
-    while ((result = a->s->f->chan_recv(a->s->chan, &m)) == 0) {
+    while ((result = recv_somehow(a->s, &m, &random)) == 0) {
         if (m.producer >= a->s->producers || m.number >= a->s->each ||
             m.number < next[m.producer]) {
             atomic_fetch_add(&a->s->errors, 1);
@@ -117,6 +143,7 @@ static void stress_once(struct stress *s, size_t capacity)
 struct plan {
     const struct flavour *f;
     uint64_t seed;
+    bool tries; /* and a quarter of the messages */
 };
 
 /* 200,000 messages in all. Those of a rendezvous cost two context switches
@@ -135,7 +162,9 @@ static void stress_all(void *arg)
             struct stress s = {.f = plan->f,
                                .producers = crowd[b][0],
                                .consumers = crowd[b][1],
-                               .each = shape[a].messages / SCALE / crowd[b][0],
+                               .each =
+                                   shape[a].messages / SCALE / (plan->tries ? 4 : 1) / crowd[b][0],
+                               .tries = plan->tries,
                                .seed = next_random(&plan->seed)};
 
             stress_once(&s, shape[a].capacity);
@@ -146,7 +175,7 @@ static uint64_t seed;
 
 static void no_message_is_lost_or_doubled_on_one_cpu_budget(void **state)
 {
-    struct plan plan = {*state, seed};
+    struct plan plan = {*state, seed, false};
     struct tb_config config = {.ncpu = 1};
 
     assert_int_equal(tb_run(&config, stress_all, &plan), 0);
@@ -154,7 +183,15 @@ static void no_message_is_lost_or_doubled_on_one_cpu_budget(void **state)
 
 static void no_message_is_lost_or_doubled_while_waiters_poll(void **state)
 {
-    struct plan plan = {*state, seed + 1};
+    struct plan plan = {*state, seed + 1, false};
+    struct tb_config config = {.ncpu = 2, .spin_ns = 5000};
+
+    assert_int_equal(tb_run(&config, stress_all, &plan), 0);
+}
+
+static void no_message_is_lost_or_doubled_among_tries_and_waits(void **state)
+{
+    struct plan plan = {*state, seed + 2, true};
     struct tb_config config = {.ncpu = 2, .spin_ns = 5000};
 
     assert_int_equal(tb_run(&config, stress_all, &plan), 0);
@@ -172,6 +209,7 @@ int main(void)
         {"no_message_is_lost_or_doubled_while_waiters_poll (pthread-futex)",
          no_message_is_lost_or_doubled_while_waiters_poll, NULL, NULL,
          (void *)(uintptr_t)&flavour_futex},
+        FOR_EACH_FLAVOUR(no_message_is_lost_or_doubled_among_tries_and_waits),
     };
 
     seed = test_seed();

@@ -310,6 +310,44 @@ static void after_a_trim_the_next_task_starts_on_a_stack_that_is_not_resident(vo
     tb_pool_destroy(pool);
 }
 
+struct shared {
+    struct tb_mutex lock;
+    struct tb_waitgroup wg;
+    int plain; /* lock */
+};
+
+static void count_and_be_done(void *arg)
+{
+    struct shared *s = arg;
+
+    tb_mutex_lock(&s->lock);
+    s->plain++;
+    tb_mutex_unlock(&s->lock);
+    tb_waitgroup_done(&s->wg);
+}
+
+static void tasks_share_a_mutex_and_end_the_wait_of_a_thread_outside(void **state)
+{
+    struct tb_pool_group group;
+    struct tb_pool *pool;
+    struct shared s = {.plain = 0};
+
+    (void)state;
+    tb_mutex_init(&s.lock);
+    tb_waitgroup_init(&s.wg);
+    assert_int_equal(tb_pool_create(2, NULL, &pool), 0);
+    tb_pool_group_init(&group, pool);
+    tb_waitgroup_add(&s.wg, TASKS);
+    for (int k = 0; k < TASKS; k++)
+        assert_int_equal(tb_pool_group_spawn(&group, count_and_be_done, &s, NULL), 0);
+    tb_waitgroup_wait(&s.wg);
+    assert_int_equal(s.plain, TASKS);
+    tb_pool_group_wait(&group);
+    tb_pool_destroy(pool);
+    tb_waitgroup_destroy(&s.wg);
+    tb_mutex_destroy(&s.lock);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -322,6 +360,7 @@ int main(void)
         cmocka_unit_test(a_pool_whose_kth_thread_is_refused_holds_nothing),
         cmocka_unit_test(a_stack_larger_than_the_threads_have_is_enomem),
         cmocka_unit_test(a_run_has_a_current_pool_and_ends_it),
+        cmocka_unit_test(tasks_share_a_mutex_and_end_the_wait_of_a_thread_outside),
         cmocka_unit_test(after_a_trim_the_next_task_starts_on_a_stack_that_is_not_resident),
     };
 

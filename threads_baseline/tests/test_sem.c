@@ -1,6 +1,7 @@
 /* Semaphores of both flavours. */
 #include "common.h"
 
+#include <errno.h>
 #include <sched.h>
 #include <stdatomic.h>
 
@@ -37,6 +38,19 @@ static void units_present_are_taken_without_blocking(void **state)
     f->sem_wait(sem);
     f->sem_post(sem);
     f->sem_wait(sem);
+    f->sem_destroy(sem);
+}
+
+static void try_wait_takes_a_unit_or_returns_eagain(void **state)
+{
+    const struct flavour *f = *state;
+    void *sem = f->sem_create(1);
+
+    assert_int_equal(f->sem_try_wait(sem), 0);
+    assert_int_equal(f->sem_try_wait(sem), -EAGAIN);
+    f->sem_post(sem);
+    assert_int_equal(f->sem_try_wait(sem), 0);
+    assert_int_equal(f->sem_try_wait(sem), -EAGAIN);
     f->sem_destroy(sem);
 }
 
@@ -136,6 +150,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         FOR_EACH_FLAVOUR(units_present_are_taken_without_blocking),
+        FOR_EACH_FLAVOUR(try_wait_takes_a_unit_or_returns_eagain),
         FOR_EACH_FLAVOUR(one_post_lets_exactly_one_sleeper_pass),
         FOR_EACH_FLAVOUR(a_baton_passed_to_and_fro_orders_plain_memory),
         FOR_EACH_FLAVOUR(the_baton_test_holds_while_waiters_poll),

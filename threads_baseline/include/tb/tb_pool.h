@@ -4,6 +4,14 @@
  * waiting and none left to run it. The exception is tb_pool_group_wait() and
  * tb_pool_group_reap(), which run queued tasks while they wait, on the
  * waiting thread's stack.
+ *
+ * Channels, semaphores, mutexes and wait groups are those of tb_pthread.h. A
+ * task may use what does not wait for a task that may be still in the queue:
+ * the tries, tb_sem_post(), tb_waitgroup_add() and tb_waitgroup_done(), and a
+ * mutex, since whoever holds that is running. But a mutex must not be held
+ * across tb_pool_group_wait() or tb_pool_group_reap(): the task they run on
+ * the holder's stack may want it. All other waits are for threads outside the
+ * pool, such as the root.
  */
 #ifndef TB_TB_POOL_H
 #define TB_TB_POOL_H
