@@ -118,8 +118,8 @@ static void waiters_whose_polling_is_over_sleep_until_the_last_done(void **state
     assert_int_equal(tb_run(&config, keep_waiters_in_a_run, *state), 0);
 }
 
-/* The wait group is freed as soon as the wait has returned, which the address
- * sanitizer sees if a done touches it later. */
+/* The wait group is freed as soon as the wait has returned: the thread sanitizer
+ * reports a done that touches it after the last decrement. */
 static void wait_for_members(const struct flavour *f, tb_fn member)
 {
     for (int round = 0; round < ROUNDS; round++) {
