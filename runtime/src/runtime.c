@@ -57,6 +57,7 @@ static bool worker_init(struct gti_worker *w, int id)
     memset(w, 0, sizeof *w);
     w->id = id;
     w->alone = gti_rt.workers == 1;
+    w->credit_batch = 1; /* its first act may be to finish a member: see gti_group_leave() */
     w->current = &w->sched;
     w->random = 2654435761u * (uint32_t)(id + 1);
     gti_timers_init(&w->timers, gti_os_now());

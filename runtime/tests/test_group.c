@@ -215,6 +215,54 @@ static void each_task_may_wait_for_a_group_of_its_own(void **state)
     on_each(grow_a_tree);
 }
 
+/* A worker whose first dealing with groups is to finish a member, not to spawn
+ * one: it steals members, the first just returns, the next spawn more. */
+struct thief_plan {
+    gt_group group;
+    atomic_int runs[2], ran;
+};
+
+static void count_run(void *arg)
+{
+    atomic_fetch_add(&((struct thief_plan *)arg)->ran, 1);
+}
+
+static void spawn_unless_first(void *arg)
+{
+    struct thief_plan *p = arg;
+    if (atomic_fetch_add(&p->runs[gt_worker()], 1) > 0) {
+        for (int i = 0; i < 3; i++)
+            spawn(&p->group, count_run, p);
+        gt_yield(); /* the worker settles what it owes */
+    }
+    atomic_fetch_add(&p->ran, 1);
+}
+
+static void be_robbed(void *arg)
+{
+    struct thief_plan *p = arg;
+    int self = gt_worker();
+    for (int i = 0; i < 20; i++)
+        spawn(&p->group, spawn_unless_first, p);
+    while (atomic_load(&p->runs[1 - self]) < 3)
+        continue; /* busy, so that the other worker takes some */
+    CHECK(gt_group_wait(&p->group) == 0);
+    int spawners = atomic_load(&p->runs[0]) + atomic_load(&p->runs[1]);
+    CHECK(spawners == 20);
+    int first = (atomic_load(&p->runs[0]) > 0) + (atomic_load(&p->runs[1]) > 0);
+    CHECK(atomic_load(&p->ran) == 20 + 3 * (20 - first));
+}
+
+static void a_worker_that_finishes_a_member_before_it_spawns_one_counts_right(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 50; round++) {
+        struct thief_plan plan;
+        memset(&plan, 0, sizeof plan);
+        run_on(2, be_robbed, &plan);
+    }
+}
+
 /* ---- memory visibility and outside threads -------------------------------- */
 
 #define CELLS 1000
@@ -317,6 +365,7 @@ int main(void)
         cmocka_unit_test(members_may_spawn_into_their_own_group),
         cmocka_unit_test(groups_do_not_get_in_each_others_way),
         cmocka_unit_test(each_task_may_wait_for_a_group_of_its_own),
+        cmocka_unit_test(a_worker_that_finishes_a_member_before_it_spawns_one_counts_right),
         cmocka_unit_test(what_members_wrote_is_visible_outside_after_wait),
         cmocka_unit_test(several_outside_threads_wait_for_groups_of_their_own),
         cmocka_unit_test(a_second_waiter_is_fatal),
