@@ -60,18 +60,25 @@ void gti_debug_destroy(void)
         sigaction(signals[i], &before[i], NULL);
 }
 
-int gti_debug_thread_init(struct gti_worker *w)
+bool gti_debug_worker_init(struct gti_worker *w)
 {
     w->signal_stack = malloc(SIGNAL_STACK_BYTES);
-    if (!w->signal_stack)
-        return -ENOMEM;
+    return w->signal_stack != NULL;
+}
+
+void gti_debug_worker_destroy(struct gti_worker *w)
+{
+    free(w->signal_stack);
+}
+
+int gti_debug_thread_init(struct gti_worker *w)
+{
     stack_t stack = {.ss_sp = w->signal_stack, .ss_size = SIGNAL_STACK_BYTES};
     return sigaltstack(&stack, NULL) == 0 ? 0 : -errno;
 }
 
-void gti_debug_thread_destroy(struct gti_worker *w)
+void gti_debug_thread_destroy(void)
 {
     stack_t stack = {.ss_flags = SS_DISABLE};
     sigaltstack(&stack, NULL);
-    free(w->signal_stack);
 }

@@ -10,9 +10,14 @@
 int gti_debug_init(void);
 void gti_debug_destroy(void);
 
-/* A signal stack for the calling worker's OS thread: the overflow report needs
- * a stack that is not the one that ended. 0 or -errno. */
+/* Memory for a worker's signal stack: the overflow report needs a stack that is
+ * not the one that ended. Made before the thread, so that gt_start() can say
+ * that there is none. False when memory is short. */
+bool gti_debug_worker_init(struct gti_worker *w);
+void gti_debug_worker_destroy(struct gti_worker *w);
+
+/* On the worker's OS thread: use it, and stop using it. 0 or -errno. */
 int gti_debug_thread_init(struct gti_worker *w);
-void gti_debug_thread_destroy(struct gti_worker *w);
+void gti_debug_thread_destroy(void);
 
 #endif

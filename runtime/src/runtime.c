@@ -47,7 +47,7 @@ static void *worker_thread(void *arg)
     if (gti_rt.on_worker_start)
         gti_rt.on_worker_start(w->id, gti_rt.on_worker_start_arg);
     gti_worker_loop(w);
-    gti_debug_thread_destroy(w);
+    gti_debug_thread_destroy();
     gti_worker_tls = NULL;
     return NULL;
 }
@@ -61,7 +61,8 @@ static bool worker_init(struct gti_worker *w, int id)
     w->current = &w->sched;
     w->random = 2654435761u * (uint32_t)(id + 1);
     gti_timers_init(&w->timers, gti_os_now());
-    return gti_runq_init(&w->runq);
+    bool enough = gti_runq_init(&w->runq);
+    return gti_debug_worker_init(w) && enough;
 }
 
 /* Signals that are not faults are for the threads that the program made: a
@@ -106,8 +107,10 @@ static void destroy(void)
     gti_stacks_destroy();
     gti_tasks_destroy();
     gti_inject_clear();
-    for (int i = 0; i < gti_rt.workers; i++)
+    for (int i = 0; i < gti_rt.workers; i++) {
         gti_runq_destroy(&gti_rt.worker[i].runq);
+        gti_debug_worker_destroy(&gti_rt.worker[i]);
+    }
     free(gti_rt.worker);
     free(gti_rt.idle.slot);
     gti_rt.worker = NULL;
@@ -123,7 +126,7 @@ static int start_threads(const gt_config *c)
     for (int i = 0; i < c->workers; i++)
         enough &= worker_init(&gti_rt.worker[i], i);
     if (!enough) {
-        snprintf(start_error, sizeof start_error, "no memory for %d run queues", c->workers);
+        snprintf(start_error, sizeof start_error, "no memory for %d workers", c->workers);
         return -ENOMEM;
     }
     for (int i = 0; i < c->workers; i++) {
