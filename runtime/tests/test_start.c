@@ -1,0 +1,419 @@
+/* Starting and stopping: configuration, environment, what gt_stop() counts,
+ * and that nothing stays behind. */
+#include "common.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const int worker_counts[] = {1, 2, 4};
+
+static void nothing(void *arg)
+{
+    (void)arg;
+}
+
+/* ---- configuration -------------------------------------------------------- */
+
+static void assert_refused(const gt_config *config, const char *named)
+{
+    assert_int_equal(gt_start(config), -EINVAL);
+    assert_non_null(strstr(gt_start_error(), named));
+    assert_null(strchr(gt_start_error(), '\n'));
+    assert_int_equal(gt_workers(), 0);
+}
+
+static void bad_environment_is_refused_by_name(void **state)
+{
+    (void)state;
+    static const char *const workers[] = {"abc", "0",  "-1",  "300", "",    " 1",
+                                          "1 ",  "1x", "0x2", "+1",  "257", "99999999999999999999"};
+    static const char *const stacks[] = {"abc", "0", "16383", "1073741825", "", "64k", "-65536"};
+    static const char *const guards[] = {"", "none", "MPROTECT"};
+    for (size_t i = 0; i < COUNT_OF(workers); i++) {
+        setenv("GT_WORKERS", workers[i], 1);
+        assert_refused(NULL, "GT_WORKERS");
+    }
+    unsetenv("GT_WORKERS");
+    for (size_t i = 0; i < COUNT_OF(stacks); i++) {
+        setenv("GT_STACK_SIZE", stacks[i], 1);
+        assert_refused(NULL, "GT_STACK_SIZE");
+    }
+    unsetenv("GT_STACK_SIZE");
+    for (size_t i = 0; i < COUNT_OF(guards); i++) {
+        setenv("GT_GUARD", guards[i], 1);
+        assert_refused(NULL, "GT_GUARD");
+    }
+    unsetenv("GT_GUARD");
+}
+
+static void bad_config_fields_are_refused_by_name(void **state)
+{
+    (void)state;
+    assert_refused(&(gt_config){.workers = -1}, "workers");
+    assert_refused(&(gt_config){.workers = GT_MAX_WORKERS + 1}, "workers");
+    assert_refused(&(gt_config){.stack_size = GT_MIN_STACK - 1}, "stack_size");
+    assert_refused(&(gt_config){.stack_size = GT_MAX_STACK + 1}, "stack_size");
+}
+
+static void the_error_is_empty_after_a_good_start(void **state)
+{
+    (void)state;
+    assert_int_equal(gt_start(&(gt_config){.workers = -1}), -EINVAL);
+    assert_int_equal(gt_start(&(gt_config){.workers = 1}), 0);
+    assert_string_equal(gt_start_error(), "");
+    assert_int_equal(gt_stop(), 0);
+}
+
+static void environment_overrides_the_configured_workers(void **state)
+{
+    (void)state;
+    setenv("GT_WORKERS", "3", 1);
+    assert_int_equal(gt_start(&(gt_config){.workers = 1}), 0);
+    assert_int_equal(gt_workers(), 3);
+    assert_int_equal(gt_stop(), 0);
+    unsetenv("GT_WORKERS");
+    assert_int_equal(gt_start(&(gt_config){.workers = 1}), 0);
+    assert_int_equal(gt_workers(), 1);
+    assert_int_equal(gt_stop(), 0);
+    assert_int_equal(gt_workers(), 0);
+}
+
+static void the_most_workers_start_and_stop(void **state)
+{
+    (void)state;
+    assert_int_equal(gt_run(&(gt_config){.workers = GT_MAX_WORKERS}, nothing, NULL), 0);
+}
+
+static void one_cpu_child(void *arg)
+{
+    cpu_set_t set;
+    (void)arg;
+    CHECK(sched_getaffinity(0, sizeof set, &set) == 0);
+    int cpu = 0;
+    while (!CPU_ISSET(cpu, &set))
+        cpu++;
+    CPU_ZERO(&set);
+    CPU_SET(cpu, &set);
+    CHECK(sched_setaffinity(0, sizeof set, &set) == 0);
+    unsetenv("GT_WORKERS");
+    CHECK(gt_start(NULL) == 0);
+    CHECK(gt_workers() == 1);
+    CHECK(gt_stop() == 0);
+}
+
+static void the_affinity_mask_is_respected(void **state)
+{
+    (void)state;
+    cpu_set_t set;
+    assert_fine(one_cpu_child, NULL);
+    assert_int_equal(sched_getaffinity(0, sizeof set, &set), 0);
+    assert_int_equal(gt_start(NULL), 0);
+    assert_in_range(gt_workers(), 1, CPU_COUNT(&set));
+    assert_int_equal(gt_stop(), 0);
+}
+
+/* ---- starting twice, stopping --------------------------------------------- */
+
+static void a_second_start_returns_ealready(void **state)
+{
+    (void)state;
+    assert_int_equal(gt_start(&(gt_config){.workers = 1}), 0);
+    assert_int_equal(gt_start(&(gt_config){.workers = 1}), -EALREADY);
+    assert_true(strlen(gt_start_error()) > 0);
+    assert_int_equal(gt_workers(), 1);
+    assert_int_equal(gt_stop(), 0);
+}
+
+static void stop_without_start_returns_einval(void **state)
+{
+    (void)state;
+    assert_int_equal(gt_stop(), -EINVAL);
+    assert_int_equal(gt_start(&(gt_config){.workers = 1}), 0);
+    assert_int_equal(gt_stop(), 0);
+    assert_int_equal(gt_stop(), -EINVAL);
+}
+
+static void spawn_without_a_runtime_returns_einval(void **state)
+{
+    (void)state;
+    gt_group group = {0};
+    assert_int_equal(gt_spawn(nothing, NULL, NULL), -EINVAL);
+    assert_int_equal(gt_group_spawn(&group, nothing, NULL, NULL), -EINVAL);
+    assert_int_equal(gt_group_wait(&group), 0);
+}
+
+static void start_and_stop_inside(void *arg)
+{
+    (void)arg;
+    CHECK(gt_start(NULL) == -EALREADY);
+    CHECK(gt_stop() == -EINVAL);
+    CHECK(gt_workers() > 0 && gt_worker() >= 0 && gt_worker() < gt_workers());
+}
+
+static void a_task_can_neither_start_nor_stop(void **state)
+{
+    (void)state;
+    run_on(1, start_and_stop_inside, NULL);
+    run_on(2, start_and_stop_inside, NULL);
+    assert_int_equal(gt_worker(), -1);
+}
+
+static gt_sem never;
+static atomic_int parked;
+
+static void park_for_ever(void *arg)
+{
+    (void)arg;
+    atomic_fetch_add(&parked, 1);
+    gt_sem_wait(&never);
+    CHECK(false);
+}
+
+static void sleep_for_ever(void *arg)
+{
+    (void)arg;
+    atomic_fetch_add(&parked, 1);
+    gt_sleep_until(INT64_MAX);
+    CHECK(false);
+}
+
+static void yield_for_ever(void *arg)
+{
+    (void)arg;
+    atomic_fetch_add(&parked, 1);
+    for (;;)
+        gt_yield();
+}
+
+static atomic_int release_hog, hogs_in;
+
+static void hog(void *arg)
+{
+    (void)arg;
+    atomic_fetch_add(&hogs_in, 1);
+    while (!atomic_load(&release_hog))
+        continue;
+    gt_yield(); /* stops here, or ends */
+}
+
+/* Tells the hogs to go on when the stop is on its way (or earlier: then
+ * fewer tasks are left, and the test allows for that). */
+static void *release_later(void *arg)
+{
+    atomic_int *tid = arg;
+    await_asleep(tid);
+    atomic_store(&release_hog, 1);
+    return NULL;
+}
+
+static void stop_counts_parked_sleeping_and_yielding_tasks(void **state)
+{
+    (void)state;
+    gt_fn *const kinds[] = {park_for_ever, sleep_for_ever, yield_for_ever};
+    for (size_t w = 0; w < COUNT_OF(worker_counts); w++)
+        for (int n = 0; n < 9; n++) {
+            assert_int_equal(gt_start(&(gt_config){.workers = worker_counts[w]}), 0);
+            gt_sem_init(&never, 0);
+            atomic_store(&parked, 0);
+            for (int i = 0; i < n; i++)
+                assert_int_equal(gt_spawn(kinds[i % 3], NULL, NULL), 0);
+            await(&parked, n);
+            assert_int_equal(gt_stop(), n);
+        }
+}
+
+/* Every worker is busy, so what is spawned meanwhile cannot have run. */
+static void stop_counts_tasks_that_never_ran(void **state)
+{
+    (void)state;
+    for (size_t w = 0; w < COUNT_OF(worker_counts); w++) {
+        atomic_int self = 0;
+        int workers = worker_counts[w];
+        assert_int_equal(gt_start(&(gt_config){.workers = workers}), 0);
+        atomic_store(&hogs_in, 0);
+        atomic_store(&release_hog, 0);
+        for (int i = 0; i < workers; i++)
+            assert_int_equal(gt_spawn(hog, NULL, NULL), 0);
+        await(&hogs_in, workers);
+        for (int i = 0; i < 500; i++)
+            assert_int_equal(gt_spawn(park_for_ever, NULL, NULL), 0);
+        pthread_t thread = outside(release_later, &self);
+        atomic_store(&self, (int)gettid());
+        int64_t left = gt_stop();
+        join(thread);
+        assert_in_range(left, 500, 500 + workers);
+    }
+}
+
+static void spawn_many_and_leave(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 1000; i++)
+        CHECK(gt_spawn(park_for_ever, NULL, NULL) == 0);
+}
+
+static void run_returns_how_many_tasks_were_left(void **state)
+{
+    (void)state;
+    for (size_t w = 0; w < COUNT_OF(worker_counts); w++) {
+        gt_sem_init(&never, 0);
+        gt_config config = {.workers = worker_counts[w]};
+        assert_int_equal(gt_run(&config, spawn_many_and_leave, NULL), 1000);
+    }
+}
+
+/* ---- nothing stays behind ------------------------------------------------- */
+
+static int threads_of_this_process(void)
+{
+    FILE *f = fopen("/proc/self/status", "re");
+    char line[256];
+    int n = -1;
+    CHECK(f);
+    while (fgets(line, sizeof line, f))
+        if (sscanf(line, "Threads: %d", &n) == 1)
+            break;
+    fclose(f);
+    return n;
+}
+
+static void some_work(void *arg)
+{
+    gt_group group = {0};
+    for (int i = 0; i < 300; i++)
+        CHECK(gt_group_spawn(&group, i % 2 ? nothing : yield_for_ever, NULL, NULL) == 0);
+    gt_attr big = {.stack_size = (size_t)1 << 20};
+    CHECK(gt_spawn(nothing, arg, &big) == 0);
+    for (int i = 0; i < 3; i++)
+        gt_yield();
+}
+
+static void start_and_stop_200_times_leaves_nothing_behind(void **state)
+{
+    (void)state;
+    int maps = 0;
+    size_t heap = 0;
+    for (int round = 0; round < 220; round++) {
+        gt_config config = {.workers = worker_counts[round % 3]};
+        int64_t left = gt_run(&config, some_work, NULL);
+        assert_in_range(left, 150, 301);
+        assert_int_equal(threads_of_this_process(), 1);
+        if (round == 19) {
+            maps = mapping_count();
+            heap = mallinfo2().uordblks;
+        }
+    }
+    /* A sanitizer has mappings of its own that come and go. */
+    if (!UNDER_ASAN) {
+        assert_in_range(mapping_count(), 1, maps + 2);
+        assert_in_range(mallinfo2().uordblks, 1, heap + 4096);
+    }
+}
+
+/* ---- on_worker_start ------------------------------------------------------ */
+
+static atomic_int started[GT_MAX_WORKERS], wrong_thread;
+static int mark;
+
+static void worker_starts(int worker, void *arg)
+{
+    if (arg != &mark || gt_worker() != worker)
+        atomic_fetch_add(&wrong_thread, 1);
+    atomic_fetch_add(&started[worker], 1);
+}
+
+static void check_started(void *arg)
+{
+    (void)arg;
+    CHECK(atomic_load(&started[gt_worker()]) == 1);
+}
+
+static void on_worker_start_runs_once_on_each_worker_before_its_tasks(void **state)
+{
+    (void)state;
+    for (int workers = 1; workers <= 8; workers++) {
+        gt_config config = {
+            .workers = workers, .on_worker_start = worker_starts, .on_worker_start_arg = &mark};
+        gt_group group = {0};
+        for (int i = 0; i < workers; i++)
+            atomic_store(&started[i], 0);
+        assert_int_equal(gt_start(&config), 0);
+        for (int i = 0; i < workers; i++) {
+            gt_attr attr = {.flags = GT_BOUND, .worker = i};
+            assert_int_equal(gt_group_spawn(&group, check_started, NULL, &attr), 0);
+        }
+        assert_int_equal(gt_group_wait(&group), 0);
+        assert_int_equal(gt_stop(), 0);
+        for (int i = 0; i < workers; i++)
+            assert_int_equal(atomic_load(&started[i]), 1);
+        assert_int_equal(atomic_load(&wrong_thread), 0);
+    }
+}
+
+static void every_worker_starts_even_if_stopped_at_once(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 100; round++) {
+        gt_config config = {
+            .workers = 4, .on_worker_start = worker_starts, .on_worker_start_arg = &mark};
+        for (int i = 0; i < 4; i++)
+            atomic_store(&started[i], 0);
+        assert_int_equal(gt_start(&config), 0);
+        assert_int_equal(gt_stop(), 0);
+        for (int i = 0; i < 4; i++)
+            assert_int_equal(atomic_load(&started[i]), 1);
+    }
+}
+
+/* ---- statistics ----------------------------------------------------------- */
+
+static void stats_add_up(void **state)
+{
+    (void)state;
+    for (size_t w = 0; w < COUNT_OF(worker_counts); w++) {
+        gt_stats s;
+        gt_group group = {0};
+        assert_int_equal(gt_start(&(gt_config){.workers = worker_counts[w]}), 0);
+        for (int i = 0; i < 1000; i++)
+            assert_int_equal(gt_group_spawn(&group, nothing, NULL, NULL), 0);
+        assert_int_equal(gt_group_wait(&group), 0);
+        gt_get_stats(&s);
+        assert_int_equal(s.workers, worker_counts[w]);
+        assert_int_equal(s.spawned, 1000);
+        assert_int_equal(s.finished, 1000);
+        assert_true(s.switches >= 1000);
+        assert_true(s.stacks > 0 && s.stack_bytes == s.stacks * 65536);
+        assert_in_range(s.guard, GT_GUARD_MADVISE, GT_GUARD_CANARY);
+        assert_int_equal(gt_stop(), 0);
+    }
+}
+
+int main(void)
+{
+    unsetenv("GT_WORKERS");
+    unsetenv("GT_STACK_SIZE");
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bad_environment_is_refused_by_name),
+        cmocka_unit_test(bad_config_fields_are_refused_by_name),
+        cmocka_unit_test(the_error_is_empty_after_a_good_start),
+        cmocka_unit_test(environment_overrides_the_configured_workers),
+        cmocka_unit_test(the_most_workers_start_and_stop),
+        cmocka_unit_test(the_affinity_mask_is_respected),
+        cmocka_unit_test(a_second_start_returns_ealready),
+        cmocka_unit_test(stop_without_start_returns_einval),
+        cmocka_unit_test(spawn_without_a_runtime_returns_einval),
+        cmocka_unit_test(a_task_can_neither_start_nor_stop),
+        cmocka_unit_test(stop_counts_parked_sleeping_and_yielding_tasks),
+        cmocka_unit_test(stop_counts_tasks_that_never_ran),
+        cmocka_unit_test(run_returns_how_many_tasks_were_left),
+        cmocka_unit_test(start_and_stop_200_times_leaves_nothing_behind),
+        cmocka_unit_test(on_worker_start_runs_once_on_each_worker_before_its_tasks),
+        cmocka_unit_test(every_worker_starts_even_if_stopped_at_once),
+        cmocka_unit_test(stats_add_up),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
