@@ -173,7 +173,7 @@ void options_help(const char *program)
            "  --rounds N         how often the workload's round is repeated; 1 for cold cells\n"
            "                     and for those that exist once per process, whatever is given\n"
            "  --spin-ns N        how long an idle worker or waiter spins before it sleeps\n"
-           "                     (default 50000, 0 when P is 1)\n"
+           "                     (default 50000; always 0 when P is 1)\n"
            "  --mem-budget BYTES stop a cell before it uses more (default: half of what is\n"
            "                     available, the cgroup's limit considered)\n"
            "  --time-budget S    stop memory/capacity and memory/parked after S seconds (20)\n"

@@ -88,7 +88,8 @@ bool run_prepare(struct run *r, const struct options *o)
     r->status = STATUS_OK;
     r->rounds = single(r) ? 1 : o->rounds;
     r->unit = r->cell.workload->unit(p);
-    r->spin_ns = o->spin_ns >= 0 ? o->spin_ns : p->ncpu == 1 ? 0 : SPIN_DEFAULT_NS;
+    /* On one CPU a spinning waiter only keeps off the one it waits for. */
+    r->spin_ns = p->ncpu == 1 ? 0 : o->spin_ns >= 0 ? o->spin_ns : SPIN_DEFAULT_NS;
     r->bench.probe_precise = p->n >= KERNEL_MEMORY_FROM;
     r->bench.budget.memory_bytes = o->mem_budget ? o->mem_budget : limit_default_memory();
     r->bench.budget.seconds = o->time_budget;

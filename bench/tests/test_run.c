@@ -105,14 +105,19 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void measure(const char *cell)
+static void measure_spinning(const char *cell, int64_t spin_ns)
 {
-    const struct options o = {.spin_ns = -1, .time_budget = 20, .rounds = 3};
+    const struct options o = {.spin_ns = spin_ns, .time_budget = 20, .rounds = 3};
     char error[CELL_ERROR_MAX];
 
     assert_int_equal(cell_parse(cell, table, 3, &r.cell, error), 0);
     if (run_prepare(&r, &o))
         run_measure(&r);
+}
+
+static void measure(const char *cell)
+{
+    measure_spinning(cell, -1);
 }
 
 static void assert_judged(enum status status, const char *reason)
@@ -132,6 +137,13 @@ static void a_correct_run_is_ok(void **state)
     assert_int_equal(r.rounds, 3);
     assert_int_equal(backend_ncpu, 1);
     assert_int_equal(backend_spin, 0);
+}
+
+static void nobody_spins_on_one_cpu(void **state)
+{
+    measure_spinning("fake/plain/n:10/P:1", 50000);
+    assert_int_equal(backend_spin, 0);
+    assert_int_equal(r.spin_ns, 0);
 }
 
 static void one_unmeasured_round_comes_first(void **state)
@@ -295,6 +307,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         JUDGED(a_correct_run_is_ok),
+        JUDGED(nobody_spins_on_one_cpu),
         JUDGED(one_unmeasured_round_comes_first),
         JUDGED(cold_and_single_cells_run_once),
         JUDGED(a_wrong_checksum_fails),
