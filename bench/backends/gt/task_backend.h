@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <stdio.h>
 
 #include "gt/gt.h"
 
@@ -34,6 +35,8 @@ static inline int task_main(const struct task_config *config, void (*root)(void 
         .on_worker_start_arg = (void *)(uintptr_t)config,
     };
     int64_t left = gt_run(&c, root, arg);
+    if (left < 0 && *gt_start_error())
+        fprintf(stderr, "bench_gt: %s\n", gt_start_error());
     return left > 0 ? -EBUSY : (int)left;
 }
 
