@@ -45,21 +45,28 @@ class Opened:
         self.plan, self.name = plan, name
 
 
-def check_gt_workers(warn):
-    """Every cell names its own number of CPUs, so GT_WORKERS is not passed
-    on; a value that the runtime would refuse is refused here."""
+GT_MAX_WORKERS = 256   # of gt.h
+
+
+def check_gt_variables(warn):
+    """Every cell names its own number of CPUs, and gt is measured in its
+    default configuration, so GT_* is not passed on; a GT_WORKERS that the
+    runtime would refuse is refused here."""
     value = os.environ.get("GT_WORKERS")
-    if value is None:
-        return
-    if not (value.isascii() and value.isdigit() and 1 <= int(value[:6]) <= 65535 and len(value) <= 5):
-        raise errors.UsageError("GT_WORKERS=%s is not a number of workers from 1 to 65535" % value[:40])
-    warn("GT_WORKERS=%s is ignored here: the P in a cell's name is its number of CPUs" % value)
+    if value is not None:
+        if not (value.isascii() and value.isdigit() and len(value) < 20 and 1 <= int(value) <= GT_MAX_WORKERS):
+            raise errors.UsageError("GT_WORKERS=%s is not a number of workers from 1 to %d"
+                                    % (value[:40], GT_MAX_WORKERS))
+        warn("GT_WORKERS=%s is ignored here: the P in a cell's name is its number of CPUs" % value)
+    for name in ("GT_STACK_SIZE", "GT_GUARD"):
+        if name in os.environ:
+            warn("%s is ignored here: gt is measured in its default configuration" % name)
 
 
 def open_run(settings, warn):
     """Check everything that can be checked, make the run's folder, and write
     machine.json, topology.xml and plan.json. Raises GreenbenchError."""
-    check_gt_workers(warn)
+    check_gt_variables(warn)
     bench = bench_module.Bench(settings.bench_dir)
     backends = bench.pick(settings.backend)
     if settings.place is not None:

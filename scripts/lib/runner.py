@@ -17,6 +17,7 @@ from . import samples, strictjson
 
 MAX_OUTPUT = 1 << 20
 MAX_REASON = 300
+GT_VARIABLES = ("GT_WORKERS", "GT_STACK_SIZE", "GT_GUARD")
 OK_EXITS = {0: ("ok", "limit", "invalid"), 77: ("skipped",), 1: ("failed",)}
 
 
@@ -68,10 +69,8 @@ class Result:
 
 
 def child_environment():
-    """Ours, without what would change a backend's number of workers."""
-    env = dict(os.environ)
-    env.pop("GT_WORKERS", None)
-    return env
+    """Ours, without what would take gt out of its default configuration."""
+    return {name: value for name, value in os.environ.items() if name not in GT_VARIABLES}
 
 
 def launch(argv, timeout, interrupts):

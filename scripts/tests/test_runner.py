@@ -105,6 +105,11 @@ class MeasureTest(RunnerCase):
         self.measure()
         self.assertEqual(self.log()[0][4], "None")
 
+    def test_nothing_that_configures_the_runtime_is_passed_on(self):
+        for name in runner.GT_VARIABLES:
+            os.environ[name] = "1"
+        self.assertFalse([name for name in runner.child_environment() if name.startswith("GT_")])
+
     def test_a_signal_ends_the_wait_and_the_child(self):
         with self.assertRaises(runner.Interrupted) as caught:
             self.measure("interrupt")

@@ -161,7 +161,7 @@ class RefusalTest(support.Case):
             self.refused(64, args[0], *args)
 
     def test_gt_workers_that_the_runtime_would_refuse(self):
-        for value in ("abc", "0", "", "-1", "65536", "1.5", "\u0663"):
+        for value in ("abc", "0", "", "-1", "257", "1.5", "\u0663"):
             self.refused(64, "GT_WORKERS", GT_WORKERS=value)
 
     def test_valid_gt_workers_are_announced_and_not_passed_on(self):
@@ -169,6 +169,13 @@ class RefusalTest(support.Case):
         self.assertEqual(status, 0)
         self.assertIn("GT_WORKERS=2 is ignored", out.splitlines()[0])
         self.assertEqual({e[4] for e in self.log()}, {"None"})
+
+    def test_the_other_variables_of_the_runtime_are_announced(self):
+        status, out, _ = self.run_fakes("--no-report", "--filter", ONE, "--backend", "gt", GT_GUARD="canary",
+                                        GT_STACK_SIZE="1048576")
+        self.assertEqual(status, 0)
+        self.assertIn("GT_STACK_SIZE is ignored", out.splitlines()[0])
+        self.assertIn("GT_GUARD is ignored", out.splitlines()[1])
 
     def test_a_results_folder_that_cannot_be_written(self):
         self.write("file", "")
