@@ -15,7 +15,8 @@ from . import profiles, samples
 
 UNKNOWN = "unknown"
 SLUG = re.compile(r"[a-z0-9-]{1,64}\Z")
-DEFINITION = ("bench/workloads", "bench/workloads.def", "bench/task.h", "bench/workload.h")
+DEFINITION = ("bench/workloads", "bench/workloads.def", "bench/task.h", "bench/workload.h", "bench/deep.c",
+              "bench/bench.c", "bench/run.c", "bench/memory.c", "bench/memcg.c", "bench/gbench")
 IMPLEMENTATION = ("runtime/include", "runtime/src", "threads_baseline/include",
                   "threads_baseline/src", "bench/backends")
 SOURCES = (".c", ".h", ".cc", ".S", ".def")
