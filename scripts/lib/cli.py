@@ -1,6 +1,7 @@
 """The command line: greenbench run | list | compare | report."""
 
 import argparse
+import errno
 import os
 import sys
 
@@ -173,18 +174,27 @@ def _compare(argv):
 COMMANDS = {"run": _run, "list": _list, "report": _report}
 
 
+def _command_of(argv, root):
+    """Run the command that argv names; its exit status."""
+    if argv[:1] == ["meson-step"]:
+        from . import meson_flow
+        return meson_flow.main(argv[1:], root)
+    if argv[:1] == ["compare"]:
+        return _compare(argv[1:])
+    args = _parser().parse_args(argv)
+    if args.command is None:
+        raise errors.UsageError("a command is missing: run, list, compare or report (see greenbench --help)")
+    return COMMANDS[args.command](root, args, argv)
+
+
 def main(argv, root):
     """Run one command; its exit status. No traceback for what a user can cause."""
     try:
-        if argv[:1] == ["meson-step"]:
-            from . import meson_flow
-            return meson_flow.main(argv[1:], root)
-        if argv[:1] == ["compare"]:
-            return _compare(argv[1:])
-        args = _parser().parse_args(argv)
-        if args.command is None:
-            raise errors.UsageError("a command is missing: run, list, compare or report (see greenbench --help)")
-        return COMMANDS[args.command](root, args, argv)
+        if sys.stdout is None:   # a file opened from now on would take its place
+            raise errors.CannotWriteError("standard output is closed")
+        status = _command_of(argv, root)
+        sys.stdout.flush()
+        return status
     except errors.GreenbenchError as e:
         for line in e.lines():
             print("greenbench: " + line if line == str(e) else line, file=sys.stderr)
@@ -192,6 +202,15 @@ def main(argv, root):
     except KeyboardInterrupt:
         print("greenbench: interrupted", file=sys.stderr)
         return errors.INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return errors.CANNOT_WRITE
+    except OSError as e:
+        return _lost_output(e)
+
+
+def _lost_output(error):
+    """Nobody reads our output any more, or it has no room."""
+    if error.filename is not None or error.errno not in (errno.EPIPE, errno.ENOSPC, errno.EIO):
+        raise error
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if error.errno != errno.EPIPE:
+        print("greenbench: cannot write to standard output: %s" % error.strerror, file=sys.stderr)
+    return errors.CANNOT_WRITE

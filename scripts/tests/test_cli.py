@@ -1,6 +1,8 @@
 """The command line itself: help, usage errors, list, report."""
 
 import os
+import subprocess
+import sys
 import unittest
 
 from tests import support
@@ -21,6 +23,16 @@ class CliTest(support.Case):
             status, out, err = self.greenbench(*args)
             self.assertEqual((status, out), (64, ""), args)
             self.assert_one_line(err)
+
+    def test_output_that_cannot_be_written_is_73_in_one_line(self):
+        program = os.path.join(support.SCRIPTS, "greenbench")
+        for how in (">&-", ">/dev/full"):
+            for command in ("list", "run --no-report --filter spawn/one/P:1 --output " + self.path("r")):
+                line = "exec %s %s %s --bench-dir %s %s" % (sys.executable, program, command, self.fakes(), how)
+                done = subprocess.run(["sh", "-c", line], env=self.environment(), stderr=subprocess.PIPE, timeout=120)
+                self.assertEqual(done.returncode, 73, done.stderr)
+                self.assert_one_line(done.stderr.decode())
+                self.assertIn("standard output", done.stderr.decode())
 
     def test_the_recorded_command_hides_paths(self):
         self.assertEqual(cli.recorded_command(["run", "--output", "/home/me/x", "--bench-dir=/b", "--seed", "3"]),
