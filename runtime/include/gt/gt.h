@@ -212,9 +212,11 @@ void gt_sem_post(gt_sem *sem);
 /* ---- looking inside -------------------------------------------------- */
 
 enum gt_guard {
-    GT_GUARD_MADVISE = 1, /* MADV_GUARD_INSTALL below every stack: always before corruption */
-    GT_GUARD_MPROTECT,    /* mprotect below every stack, while the map count lasts */
-    GT_GUARD_CANARY       /* a canary at the stack's end, checked at the next switch */
+    /* MADV_GUARD_INSTALL below every stack: always before corruption, if code
+     * with frames larger than a page is built with -fstack-clash-protection */
+    GT_GUARD_MADVISE = 1,
+    GT_GUARD_MPROTECT, /* mprotect below every stack, while the map count lasts */
+    GT_GUARD_CANARY    /* a canary at the stack's end, checked at the next switch */
 };
 
 /* Sums over all workers since gt_start(). Counters are read without stopping
