@@ -3,6 +3,7 @@
 import argparse
 import errno
 import os
+import shutil
 import sys
 
 from . import errors, profiles
@@ -147,6 +148,8 @@ def _report(root, args, argv):
     run = args.run or newest_run(os.path.join(root, "results", "local"))
     for path in report.write(run, formats=tuple(args.format) or ("html", "md")):
         print(errors.printable(path))
+    if not shutil.which("gnuplot"):
+        print("greenbench: gnuplot is missing: the report has no charts; install it and draw again", file=sys.stderr)
     return errors.OK
 
 

@@ -46,6 +46,7 @@ th { font-weight: 600; background: var(--shade); } td.text, th.text { text-align
 td.why { text-align: left; white-space: normal; min-width: 12rem; overflow-wrap: anywhere; } th.cell { text-align: left; background: none; padding-top: .8rem;
   font-family: ui-monospace, monospace; font-size: .8rem; }
 table.facts td { white-space: normal; text-align: left; overflow-wrap: anywhere; }
+table.facts td:first-child { white-space: nowrap; overflow-wrap: normal; }
 @media print { :root { --ink: #000; --soft: #333; --paper: #fff; --shade: #f3f3f3; --line: #bbb;
   --bad: #7a2000; --link: #000; } body { max-width: none; padding: 0; font-size: 10pt; } nav { display: none; }
   figure, tr { break-inside: avoid; } figure svg { min-width: 0; } h2, h3 { break-after: avoid; }

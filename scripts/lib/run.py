@@ -209,9 +209,8 @@ def report(path, display):
 
 def draw(path, display):
     if not shutil.which("gnuplot"):
-        display.note("gnuplot is missing: the results are stored; once it is installed, draw them with"
-                     " scripts/greenbench report %s" % path)
-        return
+        display.note("gnuplot is missing: the results are stored, the report is without charts; once it is"
+                     " installed, draw them with scripts/greenbench report %s" % path)
     from . import report as report_module
     try:
         written = report_module.write(path, formats=("html", "md"))

@@ -236,6 +236,7 @@ class ReportTest(support.Case):
         self.assertEqual(status, 0, out + err)
         self.assertIn("gnuplot is missing", out)
         self.assertIn("scripts/greenbench report " + self.only_run(), out)
+        self.assertIn("report: " + os.path.join(self.only_run(), "report.html"), out)
         self.assertEqual(len(self.samples()), 24)
 
     def test_a_run_ends_with_verdicts_and_the_report(self):
