@@ -140,6 +140,7 @@ static void stack_make(struct slab *slab, unsigned i, unsigned class, bool guard
     s->top = s->base + slot - (i * COLOUR_STEP % COLOUR_SPAN);
     s->class = (uint16_t) class;
     s->canary = !guarded;
+    s->used = false;
     if (!guarded) {
         /* The lowest page is left alone: it may be a guard already, because a
          * batch failed half-way or the stack is the first of a canary slab. */
@@ -239,10 +240,14 @@ void gti_stack_shrink(struct gti_stack *s)
     gti_os_drop(usable_base(s), (size_t)(keep - usable_base(s)));
 }
 
+/* A batch is made at a time, of which most are not used yet: nothing to drop. */
 static void trim_list(struct gti_stack *s)
 {
     for (; s; s = s->next)
-        gti_os_drop(usable_base(s), (size_t)(slot_end(s) - usable_base(s)));
+        if (s->used) {
+            gti_os_drop(usable_base(s), (size_t)(slot_end(s) - usable_base(s)));
+            s->used = false;
+        }
 }
 
 void gti_stack_trim(struct gti_stack_cache *cache)

@@ -32,6 +32,7 @@ struct gti_stack {
     char *top;              /* 16-byte aligned; coloured, so at most the slot's end */
     uint16_t class;
     bool canary;
+    bool used; /* since it was made or its pages were dropped */
 };
 
 struct gti_stack_cache {
@@ -85,6 +86,7 @@ GTI_INLINE struct gti_stack *gti_stack_get(struct gti_stack_cache *cache, unsign
 GTI_INLINE void gti_stack_put(struct gti_stack_cache *cache, struct gti_stack *s)
 {
     unsigned class = s->class;
+    s->used = true;
     if (gti_unlikely(class > GTI_STACK_KEEP_CLASS))
         gti_stack_shrink(s);
     s->next = cache->free[class];
