@@ -85,7 +85,7 @@ static inline bool gti_idle_found(struct gti_idle *idle)
 }
 
 /* searching -> sleeping: W1 to W3. The caller then does W4, and
- * gti_idle_cancel() if it found something, else the futex wait. */
+ * gti_idle_awake(), after a futex wait if it found nothing. */
 static inline void gti_idle_prepare(struct gti_idle *idle, struct gti_idle_slot *slot)
 {
     GTI_STORE(slot->word, (uint32_t)GTI_SLEEPING, relaxed);
