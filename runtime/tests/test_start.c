@@ -295,13 +295,15 @@ static void some_work(void *arg)
 static void start_and_stop_200_times_leaves_nothing_behind(void **state)
 {
     (void)state;
-    int maps = 0;
+    int maps = 0, threads = threads_of_this_process();
     size_t heap = 0;
     for (int round = 0; round < 220; round++) {
         gt_config config = {.workers = worker_counts[round % 3]};
         int64_t left = gt_run(&config, some_work, NULL);
         assert_in_range(left, 150, 301);
-        assert_int_equal(threads_of_this_process(), 1);
+        /* A joined thread may be counted until the kernel is done with it. */
+        while (threads_of_this_process() != threads)
+            sched_yield();
         if (round == 19) {
             maps = mapping_count();
             heap = mallinfo2().uordblks;
