@@ -19,8 +19,6 @@
 #define GTI_NOINLINE    __attribute__((noinline))
 #define GTI_INLINE      static inline __attribute__((always_inline))
 
-#define gti_container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
-
 /* Print "gt: fatal: <message>" as one line on stderr and abort(). Uses no
  * heap and little stack, so that it works in a signal handler. */
 void gti_fatal(const char *format, ...) __attribute__((noreturn, cold, format(printf, 1, 2)));
