@@ -101,11 +101,5 @@ class Store:
     def add(self, sample):
         self.writer.add(sample)
 
-    def write_machine(self, value):
-        write_json(self.file("machine.json"), value)
-
-    def write_plan(self, value):
-        write_json(self.file("plan.json"), value)
-
     def close(self):
         self.writer.close()
