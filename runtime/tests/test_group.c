@@ -263,6 +263,90 @@ static void a_worker_that_finishes_a_member_before_it_spawns_one_counts_right(vo
     }
 }
 
+/* A worker keeps part of what it reserved or finished for itself, and must
+ * give it back before a task of its own waits, or the group stays open. */
+static gt_sem may_wait, may_end;
+static atomic_int children;
+
+static void spawn_then_wait(void *arg)
+{
+    for (int i = 0; i < 7; i++)
+        spawn(arg, add_one, &children);
+    gt_sem_post(&may_wait);
+    gt_sem_wait(&may_end);
+}
+
+static void spawn_then_yield(void *arg)
+{
+    for (int i = 0; i < 7; i++)
+        spawn(arg, add_one, &children);
+    gt_sem_post(&may_wait);
+    while (gt_sem_try_wait(&may_end) != 0)
+        gt_yield();
+}
+
+static void spawner_lives_on(void *arg)
+{
+    gt_fn *const ways[] = {spawn_then_wait, spawn_then_yield};
+    (void)arg;
+    for (int round = 0; round < 200; round++) {
+        gt_group own = {0}, others = {0};
+        gt_sem_init(&may_wait, 0);
+        gt_sem_init(&may_end, 0);
+        atomic_store(&children, 0);
+        spawn(&own, ways[round % 2], &others);
+        gt_sem_wait(&may_wait);
+        CHECK(gt_group_wait(&others) == 0);
+        CHECK(atomic_load(&children) == 7);
+        gt_sem_post(&may_end);
+        CHECK(gt_group_wait(&own) == 0);
+    }
+}
+
+static void a_spawner_that_waits_for_something_else_does_not_hold_the_group(void **state)
+{
+    (void)state;
+    on_each(spawner_lives_on);
+}
+
+/* A member that ended leaves its count with the worker, which then runs
+ * another member that waits for what follows the group. */
+static void end_or_wait(void *arg)
+{
+    if (atomic_fetch_add(&children, 1) == 0)
+        gt_sem_wait(arg);
+}
+
+static void members_wait_while_others_end(void *arg)
+{
+    gt_sem sem;
+    (void)arg;
+    for (int round = 0; round < 200; round++) {
+        gt_group first = {0}, second = {0};
+        gt_sem_init(&sem, 0);
+        atomic_store(&children, 1);
+        for (int i = 0; i < 5; i++)
+            spawn(&first, end_or_wait, &sem);
+        for (int i = 0; i < 5; i++)
+            spawn(&second, end_or_wait, &sem);
+        CHECK(gt_group_wait(&first) == 0);
+        CHECK(gt_group_wait(&second) == 0);
+        atomic_store(&children, 0);
+        spawn(&first, end_or_wait, &sem); /* waits */
+        for (int i = 0; i < 5; i++)
+            spawn(&second, add_one, &children);
+        CHECK(gt_group_wait(&second) == 0);
+        gt_sem_post(&sem);
+        CHECK(gt_group_wait(&first) == 0);
+    }
+}
+
+static void a_member_that_waits_does_not_hold_another_group(void **state)
+{
+    (void)state;
+    on_each(members_wait_while_others_end);
+}
+
 /* ---- memory visibility and outside threads -------------------------------- */
 
 #define CELLS 1000
@@ -366,6 +450,8 @@ int main(void)
         cmocka_unit_test(groups_do_not_get_in_each_others_way),
         cmocka_unit_test(each_task_may_wait_for_a_group_of_its_own),
         cmocka_unit_test(a_worker_that_finishes_a_member_before_it_spawns_one_counts_right),
+        cmocka_unit_test(a_spawner_that_waits_for_something_else_does_not_hold_the_group),
+        cmocka_unit_test(a_member_that_waits_does_not_hold_another_group),
         cmocka_unit_test(what_members_wrote_is_visible_outside_after_wait),
         cmocka_unit_test(several_outside_threads_wait_for_groups_of_their_own),
         cmocka_unit_test(a_second_waiter_is_fatal),

@@ -513,6 +513,38 @@ static void yielding_tasks_do_not_keep_a_task_from_outside_from_running(void **s
     on_each(injection_beside_yielders);
 }
 
+static void set_flag(void *arg)
+{
+    atomic_fetch_add((atomic_int *)arg, 1);
+}
+
+/* As many yielders on each worker, so that no worker ever goes idle. */
+static void bound_beside_yielders(void *arg)
+{
+    (void)arg;
+    for (int yielders = 1; yielders <= 3; yielders++)
+        for (int worker = 0; worker < gt_workers(); worker++) {
+            gt_group group = {0};
+            atomic_int flag = 0;
+            gt_attr attr = {.flags = GT_BOUND};
+            for (int i = 0; i < yielders * gt_workers(); i++) {
+                attr.worker = i % gt_workers();
+                CHECK(gt_group_spawn(&group, yield_until_flag, &flag, &attr) == 0);
+            }
+            for (int i = 0; i < 100; i++)
+                gt_yield();
+            attr.worker = worker;
+            CHECK(gt_group_spawn(&group, set_flag, &flag, &attr) == 0);
+            CHECK(gt_group_wait(&group) == 0);
+        }
+}
+
+static void yielding_tasks_do_not_keep_a_bound_task_from_running(void **state)
+{
+    (void)state;
+    on_each(bound_beside_yielders);
+}
+
 /* Two tasks that wake each other again and again use the run-next slot; the
  * rest of the worker's queue must have its turn all the same. */
 static gt_sem ping, pong;
@@ -577,6 +609,7 @@ int main(void)
         cmocka_unit_test(yielding_starves_no_task_however_many_there_are),
         cmocka_unit_test(yielding_tasks_do_not_keep_a_sleeper_from_waking),
         cmocka_unit_test(yielding_tasks_do_not_keep_a_task_from_outside_from_running),
+        cmocka_unit_test(yielding_tasks_do_not_keep_a_bound_task_from_running),
         cmocka_unit_test(tasks_that_wake_each_other_do_not_shut_out_the_rest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
