@@ -27,6 +27,7 @@
 #define GTI_ADD(x, v, mo)   (x)($).fetch_add(v, rl::mo_##mo)
 #define GTI_SUB(x, v, mo)   (x)($).fetch_sub(v, rl::mo_##mo)
 #define GTI_OR(x, v, mo)    (x)($).fetch_or(v, rl::mo_##mo)
+#define GTI_AND(x, v, mo)   (x)($).fetch_and(v, rl::mo_##mo)
 #define GTI_CAS(x, expected, v, mo)                                                                \
     (x)($).compare_exchange_strong(expected, v, rl::mo_##mo, rl::mo_relaxed)
 #define GTI_FENCE(mo) rl::atomic_thread_fence(rl::mo_##mo, $)
@@ -52,6 +53,7 @@
 #define GTI_ADD(x, v, mo)   __atomic_fetch_add(&(x).v_, (v), GTI_MO_##mo)
 #define GTI_SUB(x, v, mo)   __atomic_fetch_sub(&(x).v_, (v), GTI_MO_##mo)
 #define GTI_OR(x, v, mo)    __atomic_fetch_or(&(x).v_, (v), GTI_MO_##mo)
+#define GTI_AND(x, v, mo)   __atomic_fetch_and(&(x).v_, (v), GTI_MO_##mo)
 /* Strong; on failure `expected` holds the value found, read relaxed. */
 #define GTI_CAS(x, expected, v, mo)                                                                \
     __atomic_compare_exchange_n(&(x).v_, &(expected), (v), 0, GTI_MO_##mo, __ATOMIC_RELAXED)

@@ -5,6 +5,7 @@
 #ifndef GTI_BASE_H
 #define GTI_BASE_H
 
+#include <assert.h> /* static_assert, in C and C++ */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -31,19 +31,24 @@ struct gt_chan {
     size_t read, write;    /* the same as positions, 0..capacity-1 */
     gt_waitq recvq, sendq; /* their own locks are not used */
     bool closed;
-    char ring[] __attribute__((aligned(16)));
+    char *ring; /* behind the struct, 16-byte aligned */
 };
+
+#define RING_OFFSET ((sizeof(gt_chan) + 15) & ~(size_t)15)
 
 gt_chan *gt_chan_create(size_t elem_size, size_t capacity)
 {
     if (elem_size == 0 || elem_size > MAX_ELEM || capacity >= MAX_RING / elem_size)
         return NULL;
-    size_t bytes = sizeof(gt_chan) + elem_size * capacity;
+    size_t bytes = RING_OFFSET + elem_size * capacity;
     bytes = (bytes + GTI_CACHE_LINE - 1) & ~(size_t)(GTI_CACHE_LINE - 1);
-    gt_chan *ch = aligned_alloc(GTI_CACHE_LINE, bytes);
+    gt_chan *ch = (gt_chan *)aligned_alloc(GTI_CACHE_LINE, bytes);
     if (!ch)
         return NULL;
-    *ch = (gt_chan){.elem_size = (uint32_t)elem_size, .capacity = capacity};
+    memset(ch, 0, RING_OFFSET);
+    ch->elem_size = (uint32_t)elem_size;
+    ch->capacity = capacity;
+    ch->ring = (char *)ch + RING_OFFSET;
     return ch;
 }
 
@@ -62,6 +67,10 @@ void gt_chan_destroy(gt_chan *ch)
 struct mode {
     bool word, wait;
 };
+
+static const struct mode word_mode = {true, true};
+static const struct mode any_mode = {false, true};
+static const struct mode try_mode = {false, false};
 
 GTI_INLINE void copy(struct mode m, const gt_chan *ch, void *to, const void *from)
 {
@@ -153,7 +162,7 @@ static GTI_NOINLINE int send_slow(gt_chan *ch, const void *elem)
     if (!ch)
         return -EINVAL;
     gti_spin_lock(ch->lock);
-    return send_locked((struct mode){.wait = true}, ch, elem);
+    return send_locked(any_mode, ch, elem);
 }
 
 static GTI_NOINLINE int recv_slow(gt_chan *ch, void *elem)
@@ -161,21 +170,21 @@ static GTI_NOINLINE int recv_slow(gt_chan *ch, void *elem)
     if (!ch)
         return -EINVAL;
     gti_spin_lock(ch->lock);
-    return recv_locked((struct mode){.wait = true}, ch, elem);
+    return recv_locked(any_mode, ch, elem);
 }
 
 int gt_chan_send(gt_chan *ch, const void *elem)
 {
     if (gti_unlikely(!ch || ch->elem_size != 8 || !gti_spin_try_lock(ch->lock)))
         return send_slow(ch, elem);
-    return send_locked((struct mode){.word = true, .wait = true}, ch, elem);
+    return send_locked(word_mode, ch, elem);
 }
 
 int gt_chan_recv(gt_chan *ch, void *ret_elem)
 {
     if (gti_unlikely(!ch || ch->elem_size != 8 || !gti_spin_try_lock(ch->lock)))
         return recv_slow(ch, ret_elem);
-    return recv_locked((struct mode){.word = true, .wait = true}, ch, ret_elem);
+    return recv_locked(word_mode, ch, ret_elem);
 }
 
 int gt_chan_try_send(gt_chan *ch, const void *elem)
@@ -183,7 +192,7 @@ int gt_chan_try_send(gt_chan *ch, const void *elem)
     if (!ch)
         return -EINVAL;
     gti_spin_lock(ch->lock);
-    return send_locked((struct mode){.wait = false}, ch, elem);
+    return send_locked(try_mode, ch, elem);
 }
 
 int gt_chan_try_recv(gt_chan *ch, void *ret_elem)
@@ -191,7 +200,7 @@ int gt_chan_try_recv(gt_chan *ch, void *ret_elem)
     if (!ch)
         return -EINVAL;
     gti_spin_lock(ch->lock);
-    return recv_locked((struct mode){.wait = false}, ch, ret_elem);
+    return recv_locked(try_mode, ch, ret_elem);
 }
 
 void gt_chan_close(gt_chan *ch)

@@ -38,7 +38,7 @@ static void on_fault(int sig, siginfo_t *info, void *context)
     if (t && t->stack && t != &w->sched && gti_stack_guards(t->stack, info->si_addr))
         gti_fatal("stack overflow in task %s: limit %zu bytes; raise gt_attr.stack_size, "
                   "gt_config.stack_size or GT_STACK_SIZE",
-                  gti_task_label(t), gti_stack_class_size(t->class));
+                  gti_task_label(t), gti_stack_class_size(t->size_class));
     /* Not ours: let the instruction fault again under the old handler. */
     (void)context;
     sigaction(sig, &before[sig == SIGBUS], NULL);

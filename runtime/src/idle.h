@@ -100,13 +100,14 @@ static inline void gti_idle_prepare(struct gti_idle *idle, struct gti_idle_slot 
 static inline void gti_idle_awake(struct gti_idle *idle, struct gti_idle_slot *slot)
 {
     uint32_t word = (uint32_t)GTI_SLEEPING;
-    /* Ordering: acquire, edge IDLE-WAKE <- gti_idle_claim(). */
-    if (GTI_CAS(slot->word, word, (uint32_t)GTI_AWAKE, acquire)) {
+    if (GTI_CAS(slot->word, word, (uint32_t)GTI_AWAKE, relaxed)) {
         GTI_ADD(idle->searching, 1u, relaxed);
         GTI_SUB(idle->sleeping, 1u, relaxed);
         return;
     }
-    /* Somebody woke us and took us off `sleeping`. */
+    /* Somebody woke us and took us off `sleeping`; we read his word.
+     * Ordering: acquire, edge IDLE-WAKE <- gti_idle_claim(). */
+    GTI_FENCE(acquire);
     if (word == (uint32_t)GTI_WOKEN_DIRECTLY)
         GTI_ADD(idle->searching, 1u, relaxed);
     GTI_STORE(slot->word, (uint32_t)GTI_AWAKE, relaxed);

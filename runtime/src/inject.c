@@ -42,5 +42,6 @@ struct gti_task *gti_inject_pop(void)
 
 void gti_inject_clear(void)
 {
-    gti_inject = (struct gti_inject){0};
+    GTI_STORE(gti_inject.count, 0u, relaxed);
+    gti_inject.head = gti_inject.tail = NULL;
 }

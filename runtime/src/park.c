@@ -35,9 +35,9 @@ int gti_ready_outside(struct gti_task *t)
 
 void gti_park_unlock(struct gti_worker *w, void *lock)
 {
-    GTI_ATOMIC(uint32_t) *l = lock;
+    struct gti_spinlock *l = (struct gti_spinlock *)lock;
     (void)w;
-    gti_spin_unlock(*l);
+    gti_spin_unlock(l->word);
 }
 
 int gti_park_slow(struct gti_worker *w, gti_hook *hook, void *arg)

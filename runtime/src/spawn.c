@@ -23,11 +23,11 @@ static int check_attr(const gt_attr *attr, uint8_t *ret_class, uint16_t *ret_bou
 }
 
 GTI_INLINE void task_init(struct gti_task *t, gt_fn *fn, void *arg, struct gt_group *group,
-                          const char *name, uint8_t class, uint16_t bound)
+                          const char *name, uint8_t size_class, uint16_t bound)
 {
     GTI_STORE(t->state, (uint32_t)GTI_FRESH, relaxed);
     t->bound = bound;
-    t->class = class;
+    t->size_class = size_class;
     t->flags = 0;
     t->fn = fn;
     t->arg = arg;
@@ -36,12 +36,12 @@ GTI_INLINE void task_init(struct gti_task *t, gt_fn *fn, void *arg, struct gt_gr
 }
 
 static GTI_NOINLINE int spawn_outside(struct gt_group *group, gt_fn *fn, void *arg,
-                                      const char *name, uint8_t class, uint16_t bound)
+                                      const char *name, uint8_t size_class, uint16_t bound)
 {
     struct gti_task *t = gti_task_get_shared();
     if (!t)
         return -ENOMEM;
-    task_init(t, fn, arg, group, name, class, bound);
+    task_init(t, fn, arg, group, name, size_class, bound);
     if (group)
         GTI_ADD(group->state_, GTI_GROUP_ONE, relaxed);
     GTI_ADD(gti_rt.spawned_outside, 1, relaxed);
@@ -52,23 +52,23 @@ static GTI_NOINLINE int spawn_outside(struct gt_group *group, gt_fn *fn, void *a
 int gti_spawn(struct gt_group *group, gt_fn *fn, void *arg, const gt_attr *attr)
 {
     struct gti_worker *w = gti_worker_self();
-    uint8_t class = gti_rt.stack_class;
+    uint8_t size_class = gti_rt.stack_class;
     uint16_t bound = 0;
     const char *name = NULL;
     if (gti_unlikely(!fn || !GTI_LOAD(gti_rt.running, relaxed)))
         return -EINVAL;
     if (attr) {
-        int err = check_attr(attr, &class, &bound);
+        int err = check_attr(attr, &size_class, &bound);
         if (err)
             return err;
         name = attr->name;
     }
     if (gti_unlikely(!w))
-        return spawn_outside(group, fn, arg, name, class, bound);
+        return spawn_outside(group, fn, arg, name, size_class, bound);
     struct gti_task *t = gti_task_get(&w->tasks);
     if (gti_unlikely(!t))
         return -ENOMEM;
-    task_init(t, fn, arg, group, name, class, bound);
+    task_init(t, fn, arg, group, name, size_class, bound);
     if (group)
         gti_group_join(w, group);
     w->spawned++;

@@ -10,6 +10,11 @@
 
 void gti_os_thread_yield(void);
 
+/* Any lock word, where only its address is known. */
+struct gti_spinlock {
+    GTI_ATOMIC(uint32_t) word;
+};
+
 #define GTI_SPINS_BEFORE_YIELD 200
 
 /* Ordering: acquire, edge SPINLOCK <- gti_spin_unlock(). */

@@ -35,7 +35,7 @@ struct stack_class {
 } GTI_NO_SHARING;
 
 static struct {
-    struct stack_class class[GTI_STACK_CLASSES];
+    struct stack_class size_class[GTI_STACK_CLASSES];
     enum gt_guard guard;
     GTI_ATOMIC(uint32_t) guarded; /* stacks guarded by mprotect so far */
     uint32_t guarded_limit;
@@ -78,9 +78,9 @@ int gti_stacks_init(const char **ret_why)
 void gti_stacks_destroy(void)
 {
     for (unsigned c = 0; c < GTI_STACK_CLASSES; c++)
-        while (stacks.class[c].slabs) {
-            struct slab *slab = stacks.class[c].slabs;
-            stacks.class[c].slabs = slab->next;
+        while (stacks.size_class[c].slabs) {
+            struct slab *slab = stacks.size_class[c].slabs;
+            stacks.size_class[c].slabs = slab->next;
             gti_san_stack_forget(slab->base, slab->bytes);
             gti_os_release(slab->base, slab->bytes);
             free(slab);
@@ -98,9 +98,9 @@ int gti_stack_class(size_t size)
 
 /* ---- making stacks ------------------------------------------------------ */
 
-static struct slab *slab_new(unsigned class)
+static struct slab *slab_new(unsigned size_class)
 {
-    size_t slot = gti_stack_class_size(class);
+    size_t slot = gti_stack_class_size(size_class);
     size_t bytes = slot > SLAB_BYTES ? slot : SLAB_BYTES;
     unsigned slots = (unsigned)(bytes / slot);
     struct slab *slab = malloc(sizeof *slab + slots * sizeof slab->stack[0]);
@@ -132,13 +132,13 @@ static bool guard_slots(char *base, size_t slot, unsigned count)
     return gti_os_guard_protect(base, slot, count) == 0;
 }
 
-static void stack_make(struct slab *slab, unsigned i, unsigned class, bool guarded)
+static void stack_make(struct slab *slab, unsigned i, unsigned size_class, bool guarded)
 {
-    size_t slot = gti_stack_class_size(class);
+    size_t slot = gti_stack_class_size(size_class);
     struct gti_stack *s = &slab->stack[i];
     s->base = slab->base + i * slot;
     s->top = s->base + slot - (i * COLOUR_STEP % COLOUR_SPAN);
-    s->class = (uint16_t) class;
+    s->size_class = (uint16_t)size_class;
     s->canary = !guarded;
     s->used = false;
     if (!guarded) {
@@ -151,11 +151,11 @@ static void stack_make(struct slab *slab, unsigned i, unsigned class, bool guard
 
 /* Called with the class's lock held. Puts up to CARVE_BATCH new stacks on the
  * shared list; false when there is no memory. */
-static bool carve(struct stack_class *sc, unsigned class)
+static bool carve(struct stack_class *sc, unsigned size_class)
 {
     struct slab *slab = sc->slabs;
     if (!slab || slab->carved == slab->slots) {
-        slab = slab_new(class);
+        slab = slab_new(size_class);
         if (!slab)
             return false;
         slab->next = sc->slabs;
@@ -163,14 +163,14 @@ static bool carve(struct stack_class *sc, unsigned class)
     }
     unsigned left = slab->slots - slab->carved;
     unsigned n = left < CARVE_BATCH ? left : CARVE_BATCH;
-    if (class > GTI_STACK_KEEP_CLASS)
+    if (size_class > GTI_STACK_KEEP_CLASS)
         n = 1;
-    size_t slot = gti_stack_class_size(class);
+    size_t slot = gti_stack_class_size(size_class);
     bool guarded = guard_slots(slab->base + slab->carved * slot, slot, n);
     for (unsigned i = 0; i < n; i++) {
         /* Highest first, so that the list gives them out in address order. */
         unsigned at = slab->carved + n - 1 - i;
-        stack_make(slab, at, class, guarded);
+        stack_make(slab, at, size_class, guarded);
         slab->stack[at].next = sc->free;
         sc->free = &slab->stack[at];
     }
@@ -185,13 +185,13 @@ static bool carve(struct stack_class *sc, unsigned class)
 
 /* ---- caches ------------------------------------------------------------- */
 
-bool gti_stack_refill(struct gti_stack_cache *cache, unsigned class)
+bool gti_stack_refill(struct gti_stack_cache *cache, unsigned size_class)
 {
-    struct stack_class *sc = &stacks.class[class];
+    struct stack_class *sc = &stacks.size_class[size_class];
     gti_spin_lock(sc->lock);
-    bool some = sc->free || carve(sc, class);
+    bool some = sc->free || carve(sc, size_class);
     /* The free list's order is kept: neighbours stay neighbours. */
-    struct gti_stack **tail = &cache->free[class];
+    struct gti_stack **tail = &cache->free[size_class];
     unsigned n = 0;
     while (sc->free && n < GTI_STACK_BATCH) {
         *tail = sc->free;
@@ -201,19 +201,19 @@ bool gti_stack_refill(struct gti_stack_cache *cache, unsigned class)
     }
     *tail = NULL;
     sc->free_count -= n;
-    cache->count[class] = n;
+    cache->count[size_class] = n;
     gti_spin_unlock(sc->lock);
     return some;
 }
 
-void gti_stack_spill(struct gti_stack_cache *cache, unsigned class)
+void gti_stack_spill(struct gti_stack_cache *cache, unsigned size_class)
 {
-    struct stack_class *sc = &stacks.class[class];
-    struct gti_stack *first = cache->free[class], *last = first;
+    struct stack_class *sc = &stacks.size_class[size_class];
+    struct gti_stack *first = cache->free[size_class], *last = first;
     for (unsigned i = 1; i < GTI_STACK_BATCH; i++)
         last = last->next;
-    cache->free[class] = last->next;
-    cache->count[class] -= GTI_STACK_BATCH;
+    cache->free[size_class] = last->next;
+    cache->count[size_class] -= GTI_STACK_BATCH;
     gti_spin_lock(sc->lock);
     last->next = sc->free;
     sc->free = first;
@@ -255,9 +255,9 @@ void gti_stack_trim(struct gti_stack_cache *cache)
     for (unsigned c = 0; c < GTI_STACK_CLASSES; c++) {
         if (cache)
             trim_list(cache->free[c]);
-        gti_spin_lock(stacks.class[c].lock);
-        trim_list(stacks.class[c].free);
-        gti_spin_unlock(stacks.class[c].lock);
+        gti_spin_lock(stacks.size_class[c].lock);
+        trim_list(stacks.size_class[c].free);
+        gti_spin_unlock(stacks.size_class[c].lock);
     }
 }
 
@@ -274,7 +274,7 @@ void gti_stack_check_canary(const struct gti_stack *s, const char *task)
     if (*(const uint64_t *)s->base != CANARY)
         gti_fatal("stack overflow in task %s: canary overwritten, limit %zu bytes; raise "
                   "gt_attr.stack_size, gt_config.stack_size or GT_STACK_SIZE",
-                  task, gti_stack_class_size(s->class));
+                  task, gti_stack_class_size(s->size_class));
 }
 
 void gti_stack_stats(gt_stats *stats)

@@ -30,7 +30,7 @@ struct gti_stack {
     struct gti_stack *next; /* on a free list */
     char *base;             /* the guard page, or the canary */
     char *top;              /* 16-byte aligned; coloured, so at most the slot's end */
-    uint16_t class;
+    uint16_t size_class;
     bool canary;
     bool used; /* since it was made or its pages were dropped */
 };
@@ -48,15 +48,15 @@ void gti_stacks_destroy(void);
 
 /* The class whose slots hold `size` bytes, or -EINVAL. */
 int gti_stack_class(size_t size);
-GTI_INLINE size_t gti_stack_class_size(unsigned class)
+GTI_INLINE size_t gti_stack_class_size(unsigned size_class)
 {
-    return GT_MIN_STACK << class;
+    return GT_MIN_STACK << size_class;
 }
 
 /* Refill an empty cache; false when the system refuses memory. */
-bool gti_stack_refill(struct gti_stack_cache *cache, unsigned class);
+bool gti_stack_refill(struct gti_stack_cache *cache, unsigned size_class);
 /* Move part of a full cache to the shared list. */
-void gti_stack_spill(struct gti_stack_cache *cache, unsigned class);
+void gti_stack_spill(struct gti_stack_cache *cache, unsigned size_class);
 /* Drop what a big stack holds above the default reserve. */
 void gti_stack_shrink(struct gti_stack *stack);
 /* Drop the pages of all free stacks in `cache` (may be NULL) and in the
@@ -73,26 +73,26 @@ void gti_stack_stats(gt_stats *stats);
 /* From the biggest default reserve on, resident pages are not kept. */
 #define GTI_STACK_KEEP_CLASS 2 /* 64 KiB */
 
-GTI_INLINE struct gti_stack *gti_stack_get(struct gti_stack_cache *cache, unsigned class)
+GTI_INLINE struct gti_stack *gti_stack_get(struct gti_stack_cache *cache, unsigned size_class)
 {
-    if (gti_unlikely(!cache->free[class]) && !gti_stack_refill(cache, class))
+    if (gti_unlikely(!cache->free[size_class]) && !gti_stack_refill(cache, size_class))
         return NULL;
-    struct gti_stack *s = cache->free[class];
-    cache->free[class] = s->next;
-    cache->count[class]--;
+    struct gti_stack *s = cache->free[size_class];
+    cache->free[size_class] = s->next;
+    cache->count[size_class]--;
     return s;
 }
 
 GTI_INLINE void gti_stack_put(struct gti_stack_cache *cache, struct gti_stack *s)
 {
-    unsigned class = s->class;
+    unsigned size_class = s->size_class;
     s->used = true;
-    if (gti_unlikely(class > GTI_STACK_KEEP_CLASS))
+    if (gti_unlikely(size_class > GTI_STACK_KEEP_CLASS))
         gti_stack_shrink(s);
-    s->next = cache->free[class];
-    cache->free[class] = s;
-    if (gti_unlikely(++cache->count[class] > 2 * GTI_STACK_BATCH))
-        gti_stack_spill(cache, class);
+    s->next = cache->free[size_class];
+    cache->free[size_class] = s;
+    if (gti_unlikely(++cache->count[size_class] > 2 * GTI_STACK_BATCH))
+        gti_stack_spill(cache, size_class);
 }
 
 #endif

@@ -156,21 +156,27 @@ void gt_mutex_lock(gt_mutex *m)
         mutex_lock_slow(m);
 }
 
+/* Whoever takes the mutex next may unlock and free it, so the last touch is the
+ * store that frees it, or the mutex goes to a waiter, which is not yet ready.
+ * WAITERS is set and cleared with the queue locked, and set whenever a task is
+ * in the queue: it was set, so there is one; and if another comes after the
+ * queue is unlocked, `t` will take the mutex and find the mark. */
 static GTI_NOINLINE void mutex_unlock_slow(gt_mutex *m)
 {
     gti_spin_lock(m->waiters_.lock_);
     struct gti_task *t = gti_waitq_pop(&m->waiters_);
-    uint32_t more = m->waiters_.head_ ? MUTEX_WAITERS : 0;
-    bool hand_over = t && t->flags & GTI_TASK_MARK;
+    bool hand_over = t->flags & GTI_TASK_MARK;
+    if (!m->waiters_.head_)
+        GTI_AND(m->state_, ~MUTEX_WAITERS, relaxed);
     if (hand_over) {
         t->flags &= (uint8_t)~GTI_TASK_MARK;
         m->owner_ = t;
     }
-    /* Ordering: release, edge MUTEX -> gt_mutex_lock(). */
-    GTI_STORE(m->state_, more | (hand_over ? MUTEX_LOCKED : 0u), release);
     gti_spin_unlock(m->waiters_.lock_);
-    if (t)
-        gti_ready(gti_worker_self(), t, hand_over);
+    if (!hand_over)
+        /* Ordering: release, edge MUTEX -> gt_mutex_lock(). */
+        GTI_AND(m->state_, ~MUTEX_LOCKED, release);
+    gti_ready(gti_worker_self(), t, hand_over);
 }
 
 void gt_mutex_unlock(gt_mutex *m)

@@ -42,7 +42,7 @@ struct gti_task {
     struct gti_task *prev;      /* timer wheel only */
     GTI_ATOMIC(uint32_t) state; /* enum gti_task_state; futex word of outside threads */
     uint16_t bound;             /* worker index + 1, or 0 */
-    uint8_t class;              /* stack size class */
+    uint8_t size_class;         /* stack size class */
     uint8_t flags;
     struct gti_stack *stack;
     gt_fn *fn;
@@ -54,8 +54,8 @@ struct gti_task {
     const char *name;
 } __attribute__((aligned(GTI_CACHE_LINE)));
 
-_Static_assert(offsetof(struct gti_task, context) == 0, "the assembler switches tasks");
-_Static_assert(sizeof(struct gti_task) == 2 * GTI_CACHE_LINE, "two cache lines");
+static_assert(offsetof(struct gti_task, context) == 0, "the assembler switches tasks");
+static_assert(sizeof(struct gti_task) == 2 * GTI_CACHE_LINE, "two cache lines");
 
 /* The only function that changes a task's state; asserts where it was. */
 GTI_INLINE void gti_task_transition(struct gti_task *t, enum gti_task_state from,

@@ -9,7 +9,7 @@
 
 GTI_INLINE void gti_waitq_push(gt_waitq *q, struct gti_task *t)
 {
-    struct gti_task *tail = q->tail_;
+    struct gti_task *tail = (struct gti_task *)q->tail_;
     t->next = NULL;
     if (tail)
         tail->next = t;
@@ -20,7 +20,7 @@ GTI_INLINE void gti_waitq_push(gt_waitq *q, struct gti_task *t)
 
 GTI_INLINE void gti_waitq_push_front(gt_waitq *q, struct gti_task *t)
 {
-    t->next = q->head_;
+    t->next = (struct gti_task *)q->head_;
     q->head_ = t;
     if (!t->next)
         q->tail_ = t;
@@ -28,7 +28,7 @@ GTI_INLINE void gti_waitq_push_front(gt_waitq *q, struct gti_task *t)
 
 GTI_INLINE struct gti_task *gti_waitq_pop(gt_waitq *q)
 {
-    struct gti_task *t = q->head_;
+    struct gti_task *t = (struct gti_task *)q->head_;
     if (t && !(q->head_ = t->next))
         q->tail_ = NULL;
     return t;
@@ -37,7 +37,7 @@ GTI_INLINE struct gti_task *gti_waitq_pop(gt_waitq *q)
 /* Take all; a list linked by next. */
 GTI_INLINE struct gti_task *gti_waitq_take(gt_waitq *q)
 {
-    struct gti_task *first = q->head_;
+    struct gti_task *first = (struct gti_task *)q->head_;
     q->head_ = q->tail_ = NULL;
     return first;
 }

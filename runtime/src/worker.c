@@ -117,11 +117,11 @@ struct gti_task *gti_worker_pick_slow(struct gti_worker *w)
 
 static void bind(struct gti_worker *w, struct gti_task *t)
 {
-    struct gti_stack *s = gti_stack_get(&w->stacks, t->class);
+    struct gti_stack *s = gti_stack_get(&w->stacks, t->size_class);
     if (gti_unlikely(!s))
         gti_fatal("no memory for the stack of task %s (%zu bytes reserved); lower the number "
                   "of tasks or gt_config.stack_size, or raise the address-space limit",
-                  gti_task_label(t), gti_stack_class_size(t->class));
+                  gti_task_label(t), gti_stack_class_size(t->size_class));
     gti_san_stack_forget(s->base, (size_t)(s->top - s->base));
     t->stack = s;
     if (gti_unlikely(s->canary))
@@ -194,7 +194,8 @@ GTI_INLINE void retire(struct gti_worker *w, struct gti_task *t)
 /* Can `next` start on the stack that a finished task leaves? */
 GTI_INLINE bool fits(const struct gti_task *next, const struct gti_stack *stack)
 {
-    return GTI_LOAD(next->state, relaxed) == (uint32_t)GTI_FRESH && next->class == stack->class;
+    return GTI_LOAD(next->state, relaxed) == (uint32_t)GTI_FRESH &&
+           next->size_class == stack->size_class;
 }
 
 /* The next task, after one has ended. Credit is settled before anything but a

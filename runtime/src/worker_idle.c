@@ -5,6 +5,7 @@
 
 /* Spinning workers read lines that busy ones write: not too often. */
 #define PAUSES_PER_SWEEP 32
+#define BRIEF_SWEEPS     4
 
 /* ---- waking --------------------------------------------------------------- */
 
@@ -135,6 +136,27 @@ static struct gti_task *any_work(struct gti_worker *w)
 
 /* ---- spinning and sleeping ------------------------------------------------ */
 
+/* One sweep over all sources, after a pause that ends early when something
+ * comes into the inbox. */
+static struct gti_task *sweep(struct gti_worker *w)
+{
+    for (int i = 0; i < PAUSES_PER_SWEEP && !GTI_LOAD(w->inbox, relaxed); i++)
+        gti_pause();
+    return any_work(w);
+}
+
+/* Look a little before joining the searchers: two tasks on two workers that
+ * answer each other at once would otherwise move the line with the counter
+ * between their CPUs at every step. Nobody relies on a worker that is not
+ * counted, so this changes nothing in the protocol. */
+static struct gti_task *look_briefly(struct gti_worker *w)
+{
+    struct gti_task *t = any_work(w);
+    for (int i = 0; !t && i < BRIEF_SWEEPS && gti_rt.spin_ns > 0; i++)
+        t = sweep(w);
+    return t;
+}
+
 /* Look for work for gti_rt.spin_ns. The worker is counted as searching. */
 static struct gti_task *spin(struct gti_worker *w)
 {
@@ -142,11 +164,9 @@ static struct gti_task *spin(struct gti_worker *w)
     if (t || gti_rt.spin_ns <= 0)
         return t;
     int64_t until = gti_os_now() + gti_rt.spin_ns;
-    do {
-        for (int i = 0; i < PAUSES_PER_SWEEP && !GTI_LOAD(w->inbox, relaxed); i++)
-            gti_pause();
-        t = any_work(w);
-    } while (!t && !gti_worker_stopping() && gti_os_now() < until);
+    do
+        t = sweep(w);
+    while (!t && !gti_worker_stopping() && gti_os_now() < until);
     return t;
 }
 
@@ -166,7 +186,7 @@ static struct gti_task *sleep_once(struct gti_worker *w)
 
 struct gti_task *gti_worker_find(struct gti_worker *w)
 {
-    struct gti_task *t = gti_worker_stopping() ? NULL : own_work(w);
+    struct gti_task *t = gti_worker_stopping() ? NULL : look_briefly(w);
     if (t)
         return t;
     gti_idle_search(&gti_rt.idle);

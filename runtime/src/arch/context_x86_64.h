@@ -8,8 +8,8 @@
 
 #define GTI_CONTEXT_FRAME_WORDS 7
 
-_Static_assert(offsetof(struct gti_context, sp) == 0, "context_x86_64.S has 0");
-_Static_assert(offsetof(struct gti_context, result) == 8, "context_x86_64.S has 8");
+static_assert(offsetof(struct gti_context, sp) == 0, "context_x86_64.S has 0");
+static_assert(offsetof(struct gti_context, result) == 8, "context_x86_64.S has 8");
 
 GTI_INLINE void *gti_context_init(void *top)
 {
