@@ -2,6 +2,8 @@
 
 import statistics
 
+from .report_model import total_above_noise
+
 from . import cells
 
 
@@ -38,13 +40,10 @@ def of_samples(samples):
 def _memory(usable):
     if usable[-1]["status"] == "limit":
         return _limit(usable[-1])
-    totals = [_bytes_per_task(s["memory"]) for s in usable if s["memory"] and s["memory"]["n"]]
-    return bytes_text(statistics.median(totals)) + "/task" if totals else usable[-1]["status"]
-
-
-def _bytes_per_task(memory):
-    parts = ("user_bytes", "page_table_bytes", "kernel_stack_bytes", "slab_bytes")
-    return sum(max(0, memory[p] or 0) for p in parts) / memory["n"]
+    totals = [(total_above_noise(s["memory"]), s["memory"]["n"])
+              for s in usable if s["memory"] and s["memory"]["n"]]
+    each = [total / n for total, n in totals if total is not None]
+    return bytes_text(statistics.median(each)) + "/task" if each else usable[-1]["status"]
 
 
 def _limit(sample):
