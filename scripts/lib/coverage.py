@@ -25,6 +25,7 @@ NOT_BUILT = (
         ("spin budget sweep 0, 5, 100 us", "one value per run: --spin-ns"),
         ("memory/parked n:1e7 with small stacks", "no tuned gt variants"),
         ("spawn/storm/n:10000 at P:1", "in profile full only: the default shall end within 6 minutes"),
+        ("channel/ping_pong cap:1, cap:128 left free", "in profile full only; left free is no headline"),
         ("switch/yield/n:10000, more than one replicate", "in profile full only: 3 s a process on threads"),
         ("switch/yield n:1e5 on threads", "beyond the default pid_max; gt only, in profile full"),
         ("stack depth 16M and 64M", "in profile full only"),

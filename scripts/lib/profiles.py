@@ -27,6 +27,7 @@ CAPACITY_SECONDS = 20  # time budget of memory/capacity
 
 ALL = "all CPUs"       # P: every CPU this process may use
 PAIRS = "pairs"        # place: free, and each placement of two CPUs
+PLACED = "placed"      # the same without free
 TWO_PAIRS = "two"      # place: same-pu and the nearest pair of two CPUs
 
 
@@ -83,7 +84,8 @@ def _default():
         Row("switch/yield", n=(2, 10, 100, 1000), P=(1,)),
         Row("switch/yield", n=(10_000,), P=(1,), kind="once"),   # 3 s a process on threads
         Row("switch/handoff", place=PAIRS),
-        Row("channel/ping_pong", cap=(0, 1, 128), place=PAIRS),
+        Row("channel/ping_pong", cap=(0,), place=PAIRS),
+        Row("channel/ping_pong", cap=(1, 128), place=PLACED),    # free: 10 s a cell, and no headline
         Row("channel/prod_cons", p_c=((1, 1), (4, 4)), cap=(128,), P=(1, ALL)),
         Row("stack/grow", bytes=depths, P=(1,)),
         Row("stack/grow_warm", bytes=depths, P=(1,)),
@@ -208,7 +210,7 @@ def _pair_places(which, machine):
         nearest = machine.nearest_pair()
         return result + ([({"P": 2, "place": nearest}, None)] if nearest else [])
     for place in cells.PAIR_PLACES:
-        if place != "same-pu":
+        if place != "same-pu" and not (place == "free" and which == PLACED):
             lack = "needs 2 CPUs, 1 is allowed" if machine.ncpu < 2 else _lack(machine, place)
             result.append(({"P": 2, "place": place}, lack))
     return result
