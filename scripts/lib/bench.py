@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import stat
 
 from . import profiles, runner, strictjson
@@ -61,7 +62,10 @@ class Bench:
 
     def topology(self, backend, file):
         """Write hwloc's XML; False if it could not."""
-        return runner.launch([self.path(backend), "--topology", file], QUERY_SECONDS, None).exit == 0
+        if runner.launch([self.path(backend), "--topology", file], QUERY_SECONDS, None).exit != 0:
+            return False
+        blank_identity(file)
+        return True
 
     def _ask(self, backend, question):
         try:
@@ -80,3 +84,14 @@ def _is_executable(path):
         return stat.S_ISREG(os.stat(path).st_mode) and os.access(path, os.X_OK)
     except OSError:
         return False
+
+
+IDENTITY = re.compile(r'(<info name="[^"]*(?:HostName|LinuxCgroup|Serial|UUID|AssetTag)[^"]*" value=")[^"]*')
+
+
+def blank_identity(file):
+    """Blank what would name the machine or its owner in hwloc's export."""
+    with open(file, encoding="utf-8") as f:
+        text = f.read()
+    with open(file, "w", encoding="utf-8") as f:
+        f.write(IDENTITY.sub(r"\1", text))

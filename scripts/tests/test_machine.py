@@ -6,7 +6,7 @@ import shutil
 import unittest
 
 from tests import support
-from lib import machine, samples, store
+from lib import bench, machine, samples, store
 
 TOLD = {"hwloc_synthetic": "pack:1", "placements": {"free": True}, "compiler": "cc 1", "flags": "-O3",
         "gbench_version": "1.7.1", "hwloc_version": "2.9.0", "optimized": True}
@@ -18,6 +18,16 @@ class MachineTest(support.Case):
 
     def test_the_description_passes_the_schema(self):
         samples.check_machine("machine.json", json.loads(json.dumps(self.describe(), allow_nan=False)))
+
+    def test_the_topology_names_no_host(self):
+        file = self.path("topology.xml")
+        with open(file, "w", encoding="utf-8") as f:
+            f.write('<info name="HostName" value="box"/>\n<info name="DMIProductUUID" value="4711"/>\n'
+                    '<info name="CPUModel" value="CPU"/>\n')
+        bench.blank_identity(file)
+        with open(file, encoding="utf-8") as f:
+            self.assertEqual(f.read(), '<info name="HostName" value=""/>\n<info name="DMIProductUUID" value=""/>\n'
+                                       '<info name="CPUModel" value="CPU"/>\n')
 
     def test_neither_host_nor_user_nor_path_is_recorded(self):
         text = json.dumps(self.describe())
