@@ -148,12 +148,17 @@ static struct gti_task *sweep(struct gti_worker *w)
 /* Look a little before joining the searchers: two tasks on two workers that
  * answer each other at once would otherwise move the line with the counter
  * between their CPUs at every step. Nobody relies on a worker that is not
- * counted, so this changes nothing in the protocol. */
+ * counted; but what it steals beyond one task moves to its own queue, where a
+ * worker that is about to sleep may have looked just before, and then at the
+ * victim's just after. So it publishes them anew. */
 static struct gti_task *look_briefly(struct gti_worker *w)
 {
+    uint64_t steals = w->steals;
     struct gti_task *t = any_work(w);
     for (int i = 0; !t && i < BRIEF_SWEEPS && gti_rt.spin_ns > 0; i++)
         t = sweep(w);
+    if (w->steals != steals && !gti_runq_is_empty(&w->runq))
+        gti_worker_wake_any(w);
     return t;
 }
 
