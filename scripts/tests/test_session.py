@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import unittest
 
 from tests import support
@@ -209,8 +208,7 @@ class InterruptTest(support.Case):
         self.interrupted("interrupt", "SIGINT")
         self.assertEqual([[s["backend"], s["status"]] for s in self.samples()],
                          [[e[1], "ok"] for e in self.log() if e[0] == "measure"][:3])
-        left = subprocess.run(["pgrep", "-f", self.path("bench")], stdout=subprocess.PIPE).stdout
-        self.assertEqual(left, b"")
+        self.assertEqual(support.processes_naming(self.path("bench")), [])
 
     def test_what_was_kept_can_be_drawn(self):
         self.interrupted("interrupt", "SIGINT")
