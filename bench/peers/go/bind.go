@@ -1,0 +1,104 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"unsafe"
+)
+
+// boundVariable tells the second start of this program that it is one.
+const boundVariable = "GREENBENCH_GO_BOUND"
+
+// goVariables configure the Go runtime. It is measured in its default
+// configuration, so they are not passed on.
+var goVariables = []string{"GOGC=", "GOMEMLIMIT=", "GODEBUG=", "GOMAXPROCS=", "GOTRACEBACK=", boundVariable + "="}
+
+const maskWords = 128 // 8192 CPUs
+
+type cpuMask [maskWords]uint64
+
+// affinity are the CPUs that this process may use, ascending.
+func affinity() []int {
+	var mask cpuMask
+	var cpus []int
+	syscall.RawSyscall(syscall.SYS_SCHED_GETAFFINITY, 0, unsafe.Sizeof(mask), uintptr(unsafe.Pointer(&mask)))
+	for cpu := 0; cpu < 64*maskWords; cpu++ {
+		if mask[cpu/64]>>(cpu%64)&1 != 0 {
+			cpus = append(cpus, cpu)
+		}
+	}
+	return cpus
+}
+
+// setAffinity binds the calling OS thread, and what it executes.
+func setAffinity(cpus []int) error {
+	var mask cpuMask
+	for _, cpu := range cpus {
+		mask[cpu/64] |= 1 << (cpu % 64)
+	}
+	_, _, errno := syscall.RawSyscall(syscall.SYS_SCHED_SETAFFINITY, 0, unsafe.Sizeof(mask), uintptr(unsafe.Pointer(&mask)))
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+// bind confines the process to the ncpu lowest CPUs it may use, or says why
+// not. The threads of the Go runtime exist before main() does, and a mask is
+// inherited by new threads only; so the program sets the mask of one thread
+// and executes itself again, with GOMAXPROCS and nothing else of Go's set.
+func bind(ncpu int) ([]int, string) {
+	allowed := affinity()
+	if len(allowed) < ncpu {
+		return nil, fmt.Sprintf("P:%d: this process may use %d CPU%s only", ncpu, len(allowed), plural(len(allowed)))
+	}
+	volunteerForOOM()
+	cpus := allowed[:ncpu]
+	wanted := strings.Trim(strings.ReplaceAll(fmt.Sprint(cpus), " ", ","), "[]")
+	if os.Getenv(boundVariable) == wanted {
+		if len(allowed) != ncpu {
+			return nil, "binding to CPUs is denied here"
+		}
+		return cpus, ""
+	}
+	runtime.LockOSThread()
+	if err := setAffinity(cpus); err != nil {
+		return nil, "binding to CPUs is denied here: " + err.Error()
+	}
+	environment := append(withoutGo(os.Environ()), boundVariable+"="+wanted, "GOMAXPROCS="+strconv.Itoa(ncpu))
+	err := syscall.Exec("/proc/self/exe", os.Args, environment)
+	return nil, "the program cannot execute itself again: " + err.Error()
+}
+
+func plural(count int) string {
+	if count == 1 {
+		return ""
+	}
+	return "s"
+}
+
+func withoutGo(environment []string) []string {
+	var kept []string
+next:
+	for _, setting := range environment {
+		for _, name := range goVariables {
+			if strings.HasPrefix(setting, name) {
+				continue next
+			}
+		}
+		kept = append(kept, setting)
+	}
+	return kept
+}
+
+// volunteerForOOM makes this process the kernel's first choice when memory
+// runs out.
+func volunteerForOOM() {
+	if err := os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0); err != nil && !os.IsNotExist(err) {
+		complain("cannot raise oom_score_adj")
+	}
+}

@@ -1,0 +1,79 @@
+// Command bench_go is the port of the workloads to Go: the same cells, command
+// line, checksums, ledger and sample lines as the executables made from the C
+// sources, so that the same scripts run it and the same readers check it.
+//
+// One process measures one cell once. The files:
+//
+//	options.go   the command line
+//	cell.go      cell names and their axes
+//	workload.go  what a workload is; the table of all of them
+//	bench.go     what a workload may ask of the harness: region, ledger, budget
+//	run.go       warm-up, pilot, measurement and judgement
+//	bind.go      CPUs, and the environment that the Go runtime starts with
+//	memory.go    the memory probe
+//	sample.go    the lines of JSON
+//	<group>.go   the workloads of one group
+//
+// What is measured, and why, is said once, in bench/WORKLOADS.md and in the C
+// sources; comments here tell where Go differs.
+package main
+
+import (
+	"fmt"
+	"os"
+)
+
+const backendName = "go"
+
+// Exit statuses, the same for every command of the project.
+const (
+	exitOK          = 0
+	exitFailed      = 1
+	exitUsage       = 64
+	exitUnsupported = 69
+	exitCannotWrite = 73
+	exitSkipped     = 77
+)
+
+// complain prints one line on stderr.
+func complain(format string, arguments ...interface{}) {
+	fmt.Fprintf(os.Stderr, "bench_go: "+format+"\n", arguments...)
+}
+
+// measure runs the cell of --cell, as a pilot or as the measurement.
+func measure(o *options) int {
+	r := &run{}
+	if complaint := parseCell(o.cell, &r.cell); complaint != "" {
+		complain("--cell: %s", complaint)
+		return exitUsage
+	}
+	if r.prepare(o) {
+		if o.mode == modePilot {
+			r.pilot(o.targetMs)
+		} else {
+			r.measure()
+		}
+	}
+	return r.print(o.mode == modePilot)
+}
+
+func main() {
+	o, status := parseOptions(os.Args[1:])
+	if o == nil {
+		os.Exit(status)
+	}
+	switch o.mode {
+	case modeHelp:
+		status = printText(helpText())
+	case modeList:
+		status = printList()
+	case modeMachine:
+		status = printMachine()
+	case modeTopology:
+		complain("--topology needs hwloc, which this port does without: ask another bench executable")
+		status = exitUnsupported
+	default:
+		status = measure(o)
+	}
+	os.Exit(status)
+}

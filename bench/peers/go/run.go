@@ -1,0 +1,148 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+)
+
+// kernelMemoryFrom is how many tasks it takes before kernel memory per task is
+// quoted.
+const kernelMemoryFrom = 1000
+
+const roundsMax = 1000000000
+
+// run is one cell from its name to its result.
+type run struct {
+	cell               cell
+	cpus               []int
+	rounds, unit       uint64
+	bench              bench
+	checksum, expected uint64
+	measured           bool // there is a time to quote
+	status, reason     string
+	nsPerRound         float64 // of a pilot; 0 when it did not run
+}
+
+func (r *run) conclude(status, format string, arguments ...interface{}) {
+	r.status, r.reason = status, fmt.Sprintf(format, arguments...)
+}
+
+func (r *run) single() bool {
+	return r.cell.params.cold || r.cell.workload.flags&oneRound != 0
+}
+
+// notOffered says why Go cannot offer the cell, or "".
+func (r *run) notOffered() string {
+	p := &r.cell.params
+	if p.remedyOff {
+		return "not offered: Go preempts a goroutine that does not yield, and has no documented way not to"
+	}
+	if p.place == r.cell.workload.places()[0] || p.place == "same-pu" {
+		return ""
+	}
+	return fmt.Sprintf("not offered: place:%s: a goroutine cannot be bound to a CPU", p.place)
+}
+
+// prepare settles what the options leave open and binds the process. False
+// with status and reason set when the cell is not offered here.
+func (r *run) prepare(o *options) bool {
+	p := &r.cell.params
+	r.status = "ok"
+	r.rounds, r.unit = o.rounds, r.cell.workload.unit(p)
+	if r.single() {
+		r.rounds = 1
+	}
+	r.bench.precise = p.n >= kernelMemoryFrom
+	r.bench.memBudget, r.bench.timeBudget = o.memBudget, o.timeBudget
+	if r.bench.memBudget == 0 {
+		r.bench.memBudget = memAvailable() / 2
+	}
+	tableTooLarge = func(reason string) {
+		r.conclude("skipped", "%s", reason)
+		os.Exit(r.print(o.mode == modePilot))
+	}
+	if why := r.notOffered(); why != "" {
+		r.conclude("skipped", "%s", why)
+		return false
+	}
+	cpus, why := bind(int(p.ncpu))
+	if why != "" {
+		r.conclude("skipped", "%s", why)
+		return false
+	}
+	r.cpus = cpus
+	runtime.GOMAXPROCS(int(p.ncpu))
+	return true
+}
+
+// judge compares what was counted with what it had to be.
+func (r *run) judge(rounds uint64) {
+	b, p := &r.bench, r.cell.params
+	l := &b.ledger
+	if b.limit != nil {
+		p.n, rounds = b.limit.reached, 1
+	}
+	r.expected = r.cell.workload.expected(rounds, &p)
+	switch {
+	case l.Created != l.Done:
+		r.conclude("failed", "ledger: %d tasks created, %d done", l.Created, l.Done)
+	case l.Sent != l.Delivered:
+		r.conclude("failed", "ledger: %d messages sent, %d delivered", l.Sent, l.Delivered)
+	case r.checksum != r.expected:
+		r.conclude("failed", "checksum 0x%016x, expected 0x%016x", r.checksum, r.expected)
+	case b.limit != nil:
+		r.conclude("limit", "limit reached at n=%d: %s %d", b.limit.reached, b.limit.name, b.limit.value)
+	case b.starts != 1 || b.stops != 1:
+		r.conclude("failed", "the workload opened %d and closed %d measured regions, not 1", b.starts, b.stops)
+	case b.invalid != "":
+		r.conclude("invalid", "%s", b.invalid)
+	}
+}
+
+func (r *run) execute(rounds uint64, measured, warmed bool) {
+	r.bench.prepare(measured, warmed)
+	r.status, r.reason = "ok", ""
+	r.checksum = r.cell.workload.run(rounds, &r.cell.params, &r.bench)
+	r.judge(rounds)
+}
+
+// measure runs the unmeasured round, then the measured ones. A warm-up that
+// meets a limit, or is wrong, is the result.
+func (r *run) measure() {
+	warm := !r.cell.params.cold && r.cell.workload.flags&noWarmup == 0
+	if warm {
+		r.execute(1, false, false)
+	}
+	if !warm || r.status == "ok" || r.status == "invalid" {
+		r.execute(r.rounds, true, warm)
+	}
+	r.measured = r.status == "ok" || r.status == "invalid"
+}
+
+// pilot finds the rounds that make the region about target long. A quarter of
+// it is long enough to extrapolate from.
+func (r *run) pilot(targetMs uint64) {
+	target := targetMs * 1000000
+	rounds, region := uint64(1), uint64(0)
+	for r.rounds = 1; ; rounds *= 2 {
+		r.execute(rounds, false, rounds > 1)
+		if r.status != "ok" && r.status != "invalid" {
+			return
+		}
+		region = uint64(r.bench.regionNs())
+		if r.single() || region >= target/4 || rounds >= 1<<29 {
+			break
+		}
+	}
+	r.nsPerRound = float64(region) / float64(rounds)
+	if !r.single() {
+		r.rounds = uint64(float64(target) / float64(region+1) * float64(rounds))
+	}
+	if r.rounds < 1 {
+		r.rounds = 1
+	}
+	if r.rounds > roundsMax {
+		r.rounds = roundsMax
+	}
+}
