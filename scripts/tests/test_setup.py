@@ -63,6 +63,18 @@ class SetupTest(support.Case):
             others = [m for m in NAMES if m != manager and m + ": " in out]
             self.assertEqual(others, [])
 
+    def test_what_only_tests_use_is_asked_for_with_an_option(self):
+        for names, args in ((False, ()), (True, ("--tests",))):
+            status, out, _ = self.setup("--dry-run", "--manager", "apt", *args)
+            self.assertEqual(status, 0)
+            for name in ("gdb", "clang", "libclang-rt-dev", "gcc-aarch64-linux-gnu", "qemu-user"):
+                self.assertEqual(" %s " % name in out.replace("\n", " "), names, name)
+
+    def test_on_64_bit_arm_no_emulator_of_it_is_asked_for(self):
+        _, out, _ = self.setup("--dry-run", "--tests", "--manager", "apt", path=self.bare_machine(machine="aarch64"))
+        self.assertIn("gdb", out)
+        self.assertNotIn("qemu", out)
+
     def test_dry_run_on_a_bare_machine_shows_the_command_and_runs_nothing(self):
         status, out, _ = self.setup("--dry-run", path=self.bare_machine(user=0))
         self.assertEqual(status, 0)
@@ -92,6 +104,14 @@ class SetupTest(support.Case):
         self.tool("apt-cache", "echo 'Candidate: (none)'")
         self.setup(path=path)
         self.assertIn("update", self.asked()[0])
+
+    def test_a_package_that_does_not_exist_keeps_no_other_away(self):
+        path = self.bare_machine("apk", user=0)
+        os.unlink(self.path("bin", "apk"))
+        self.tool("apk", 'echo "$*" >> %s; case $* in *gdb*) exit 1 ;; esac' % self.path("asked"))
+        self.setup("--tests", path=path)
+        self.assertIn("add clang", self.asked())
+        self.assertIn("add gdb", self.asked())
 
     def test_without_a_known_manager_the_names_are_given(self):
         status, _, err = self.setup(path=self.bare_machine(manager=None))
