@@ -42,7 +42,8 @@ type bench struct {
 	starts, stops int
 	invalid       string
 	limit         *limit
-	latency       *latency
+	latencies     []int64
+	fairness      *fairness
 
 	wantsMemory bool // of the measured run only
 	precise     bool // wait until the kernel's figures stand still

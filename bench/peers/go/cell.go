@@ -33,13 +33,13 @@ const cellNameMax = 200
 // axes stand in canonical order, with the bounds of the C parser.
 var axes = []axis{
 	{"n", 1, 100000000, func(p *params) *uint64 { return &p.n }},
-	{"k", 1, 1000000, func(p *params) *uint64 { return &p.k }},
+	{"k", 1, 100000, func(p *params) *uint64 { return &p.k }},
 	{"bytes", 1024, 1 << 30, func(p *params) *uint64 { return &p.bytes }},
 	{"p", 1, 1024, func(p *params) *uint64 { return &p.producers }},
 	{"c", 1, 1024, func(p *params) *uint64 { return &p.consumers }},
 	{"cap", 0, 1 << 20, func(p *params) *uint64 { return &p.capacity }},
-	{"cs", 0, 1000000000, func(p *params) *uint64 { return &p.section }},
-	{"h", 1, 1024, func(p *params) *uint64 { return &p.hogs }},
+	{"cs", 0, 1000000, func(p *params) *uint64 { return &p.section }},
+	{"h", 0, 1024, func(p *params) *uint64 { return &p.hogs }},
 	{"remedy", 0, 0, nil},
 	{"temp", 0, 0, nil},
 	{"P", 1, 4096, func(p *params) *uint64 { return &p.ncpu }},
@@ -105,7 +105,7 @@ func parseCell(name string, c *cell) string {
 	if complaint != "" {
 		return complaint
 	}
-	*c = cell{name: name, workload: w, params: params{n: 1, producers: 1, consumers: 1, ncpu: 1, place: w.places()[0]}}
+	*c = cell{name: name, workload: w, params: params{n: 1, k: 1, producers: 1, consumers: 1, ncpu: 1, place: w.places()[0]}}
 	seen := map[string]bool{}
 	last := -1
 	for _, segment := range strings.Split(name, "/")[2:] {

@@ -173,3 +173,99 @@ func settlePartners(partners []partner, p *params, l *ledger) uint64 {
 	}
 	return sum
 }
+
+// --- channel/sieve ------------------------------------------------------------
+
+var channelSieve = workload{
+	name: "channel/sieve", axes: "k P place", flags: needsBlocking | voidLimit,
+	unit: func(p *params) uint64 { return p.k }, run: runSieve, expected: expectSieve,
+}
+
+// stage is the generator or a filter, on a cache line of its own.
+type stage struct {
+	sent, received, ended uint64
+	_                     [5]uint64
+}
+
+func (s *stage) generate(out chan<- uint64, stop *uint32) {
+	for number := uint64(2); atomic.LoadUint32(stop) == 0; number++ {
+		out <- number
+		s.sent++
+	}
+	s.ended = 1
+	close(out)
+}
+
+func (s *stage) filter(in <-chan uint64, out chan<- uint64, prime uint64) {
+	for number := range in {
+		s.received++
+		if number%prime != 0 {
+			out <- number
+			s.sent++
+		}
+	}
+	s.ended = 1
+	close(out)
+}
+
+// sieveRound finds k primes; their mixed sum. The chain is taken down from its
+// head, since in Go the sender closes a channel: the generator stops, each
+// filter ends with its input, and the root receives what was still on its way.
+func sieveRound(stages []stage, l *ledger) uint64 {
+	var stop uint32
+	sum, received := uint64(0), uint64(0)
+	last := make(chan uint64)
+	go stages[0].generate(last, &stop)
+	for i := range stages[1:] {
+		prime := <-last
+		received++
+		sum += mix(prime)
+		out := make(chan uint64)
+		go stages[1+i].filter(last, out, prime)
+		last = out
+	}
+	atomic.StoreUint32(&stop, 1)
+	for range last {
+		received++
+	}
+	l.Created += uint64(len(stages))
+	l.Delivered += received
+	for i := range stages {
+		l.Done += stages[i].ended
+		l.Sent += stages[i].sent
+		l.Delivered += stages[i].received
+		stages[i] = stage{}
+	}
+	return sum
+}
+
+func runSieve(rounds uint64, p *params, b *bench) uint64 {
+	stages := table[stage](b, p.k+1)
+	sum := uint64(0)
+	b.start()
+	for i := uint64(0); i < rounds; i++ {
+		sum += sieveRound(stages, &b.ledger)
+	}
+	b.stop()
+	return sum
+}
+
+func expectSieve(rounds uint64, p *params) uint64 {
+	sum := uint64(0)
+	for number, found := uint64(2), uint64(0); found < p.k; number++ {
+		if isPrime(number) {
+			sum += mix(number)
+			found++
+		}
+	}
+	return sum * rounds
+}
+
+func isPrime(number uint64) bool {
+	for d := uint64(2); d*d <= number; d++ {
+		if number%d == 0 {
+			return false
+		}
+	}
+	return true
+}

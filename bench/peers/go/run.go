@@ -36,7 +36,7 @@ func (r *run) single() bool {
 func (r *run) notOffered() string {
 	p := &r.cell.params
 	if p.remedyOff {
-		return "not offered: Go preempts a goroutine that does not yield, and has no documented way not to"
+		return "not offered: with asynchronous preemption switched off, Go still preempts at each function call"
 	}
 	if p.place == r.cell.workload.places()[0] || p.place == "same-pu" {
 		return ""
@@ -83,7 +83,11 @@ func (r *run) judge(rounds uint64) {
 	if b.limit != nil {
 		p.n, rounds = b.limit.reached, 1
 	}
-	r.expected = r.cell.workload.expected(rounds, &p)
+	if b.limit == nil || r.cell.workload.flags&voidLimit == 0 {
+		r.expected = r.cell.workload.expected(rounds, &p)
+	} else {
+		r.expected = 0
+	}
 	switch {
 	case l.Created != l.Done:
 		r.conclude("failed", "ledger: %d tasks created, %d done", l.Created, l.Done)

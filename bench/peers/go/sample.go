@@ -69,8 +69,9 @@ type sampleLine struct {
 	Ledger     sampleLedger  `json:"ledger"`
 	Usage      *sampleUsage  `json:"usage"`
 	Memory     *memorySample `json:"memory"`
+	Latency    *latency      `json:"latency"`
+	Fairness   *fairness     `json:"fairness"`
 	Limit      *sampleLimit  `json:"limit"`
-	Latency    *latency      `json:"latency,omitempty"`
 	Env        sampleEnv     `json:"env"`
 }
 
@@ -97,7 +98,7 @@ func (r *run) line() *sampleLine {
 	s := &sampleLine{
 		Schema: "greenbench.sample/1", Cell: r.cell.name, Backend: backendName, Status: r.status,
 		Reason: r.reasonOrNil(), Rounds: r.rounds, Unit: r.unit, Operations: r.rounds * r.unit,
-		Ledger: sampleLedger{b.ledger, hex(r.checksum), hex(r.expected)}, Memory: b.memory, Latency: b.latency,
+		Ledger: sampleLedger{b.ledger, hex(r.checksum), hex(r.expected)}, Memory: b.memory,
 		Env: sampleEnv{P: p.ncpu, CPUs: append([]int{}, r.cpus...), Place: p.place},
 	}
 	if l := b.limit; l != nil {
@@ -119,6 +120,7 @@ func (r *run) addTimes(s *sampleLine) {
 	s.NsPerOp, s.CPUNsPerOp = &real, &cpu
 	s.Gbench = &gbenchEntry{Name: s.Cell, RunName: s.Cell, RunType: "iteration", Times: 1, Threads: 1,
 		Iterations: s.Operations, RealTime: real, CPUTime: cpu, TimeUnit: "ns"}
+	s.Latency, s.Fairness = quantiles(r.bench.latencies), r.bench.fairness
 	s.Usage = &sampleUsage{to.usage.Nvcsw - from.usage.Nvcsw, to.usage.Nivcsw - from.usage.Nivcsw,
 		to.usage.Minflt - from.usage.Minflt, to.usage.Majflt - from.usage.Majflt, to.usage.Maxrss}
 }

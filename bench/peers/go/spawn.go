@@ -147,3 +147,70 @@ func runSpawnParkedStorm(rounds uint64, p *params, b *bench) uint64 {
 	}
 	return sum
 }
+
+// --- spawn/tree -------------------------------------------------------------------
+
+const treeArity = 10
+
+var spawnTree = workload{
+	name: "spawn/tree", axes: "n P place", flags: needsBlocking | voidLimit,
+	check: checkSpawnTree, unit: unitN, run: runSpawnTree,
+	expected: func(rounds uint64, p *params) uint64 { return rounds * mix(p.n*(p.n-1)/2) },
+}
+
+func checkSpawnTree(p *params) string {
+	n := uint64(treeArity)
+	for n < p.n {
+		n *= treeArity
+	}
+	if n != p.n {
+		return "spawn/tree is ten children to a node: n is a power of 10, from n:10"
+	}
+	return ""
+}
+
+// below is what a node knows of its subtree.
+type below struct {
+	sum           uint64
+	created, done uint32
+}
+
+// gather spawns ten children and adds up what they send. Nobody waits for the
+// children beyond that: their channel is garbage, not destroyed.
+func gather(first, leaves uint64) below {
+	channel := make(chan below)
+	each := leaves / treeArity
+	for i := uint64(0); i < treeArity; i++ {
+		go treeBody(channel, first+i*each, each)
+	}
+	all := below{created: treeArity}
+	for i := 0; i < treeArity; i++ {
+		part := <-channel
+		all.sum += part.sum
+		all.created += part.created
+		all.done += part.done + 1
+	}
+	return all
+}
+
+func treeBody(up chan<- below, first, leaves uint64) {
+	message := below{sum: first}
+	if leaves > 1 {
+		message = gather(first, leaves)
+	}
+	up <- message
+}
+
+func runSpawnTree(rounds uint64, p *params, b *bench) uint64 {
+	sum, l := uint64(0), &b.ledger
+	b.start()
+	for i := uint64(0); i < rounds; i++ {
+		all := gather(0, p.n)
+		sum += mix(all.sum)
+		l.Created += uint64(all.created)
+		l.Done += uint64(all.done)
+	}
+	b.stop()
+	l.Sent, l.Delivered = l.Created, l.Done
+	return sum
+}

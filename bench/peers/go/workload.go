@@ -22,15 +22,19 @@ const (
 	noWarmup                  // no unmeasured round first
 	oneRound                  // rounds is always 1
 	pair                      // two tasks, whose placement is an axis
+	voidLimit                 // after a limit the checksum is 0
 )
 
 // workloads is the table of all of them, in the order of workloads.def.
 var workloads = []*workload{
-	&spawnOne, &spawnStorm, &spawnParkedStorm,
+	&spawnOne, &spawnStorm, &spawnParkedStorm, &spawnTree,
 	&switchYield,
-	&channelPingPong, &channelProdCons,
+	&channelPingPong, &channelProdCons, &channelSieve,
 	&stackGrow, &stackGrowWarm, &stackRegrow,
 	&memoryParked,
+	&syncMutex,
+	&wakeTimer, &wakeHog,
+	&parallelFib,
 }
 
 // places are the values of the axis place; the first is what a name without
