@@ -5,6 +5,8 @@
 #define GTI_CONTEXT_AARCH64_H
 
 #define GTI_CONTEXT_FRAME_WORDS 20
+/* Bytes of the nop at the start of gti_context_entry(). */
+#define GTI_CONTEXT_ENTRY_PAD 4
 
 static_assert(offsetof(struct gti_context, sp) == 0, "context_aarch64.S has 0");
 static_assert(offsetof(struct gti_context, result) == 8, "context_aarch64.S has 8");
@@ -14,7 +16,7 @@ GTI_INLINE void *gti_context_init(void *top)
     uint64_t *sp = (uint64_t *)top - GTI_CONTEXT_FRAME_WORDS;
     for (int i = 0; i < GTI_CONTEXT_FRAME_WORDS; i++)
         sp[i] = 0;
-    sp[11] = (uint64_t)(uintptr_t)&gti_context_entry; /* x30 */
+    sp[11] = (uint64_t)(uintptr_t)&gti_context_entry + GTI_CONTEXT_ENTRY_PAD; /* x30 */
     return sp;
 }
 

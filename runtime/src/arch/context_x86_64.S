@@ -8,8 +8,52 @@
  * return-address stack holds the other task's addresses, and a mispredicted
  * ret costs 6 to 10 ns; the jump is predicted from its history. notrack lets
  * it land on a return address under CET.
+ *
+ * Unwinding: the rules are relative to the stack pointer, so at each
+ * instruction they describe the frame on the stack of that moment: until the
+ * stack pointer changes the caller's, then the resumed context's. A hook's
+ * backtrace goes on into the task that is about to run.
  */
 	.text
+
+	/* The stack pointer is at a saved frame. */
+	.macro	CFI_SAVED_FRAME
+	.cfi_def_cfa rsp, 56
+	.cfi_offset rip, -8
+	.cfi_offset rbp, -16
+	.cfi_offset rbx, -24
+	.cfi_offset r12, -32
+	.cfi_offset r13, -40
+	.cfi_offset r14, -48
+	.cfi_offset r15, -56
+	.endm
+
+	/* Restore what rbx resumes, and go there. */
+	.macro	RESTORE_AND_JUMP
+	movl	8(%rbx), %eax
+	popq	%r15
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore r15
+	popq	%r14
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore r14
+	popq	%r13
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore r13
+	popq	%r12
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore r12
+	popq	%rbx
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore rbx
+	popq	%rbp
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore rbp
+	popq	%rcx
+	.cfi_adjust_cfa_offset -8
+	.cfi_register rip, rcx
+	notrack jmp *%rcx
+	.endm
 
 	.globl	gti_context_switch
 	.type	gti_context_switch, @function
@@ -36,9 +80,8 @@ gti_context_switch:
 	.cfi_adjust_cfa_offset 8
 	.cfi_rel_offset r15, 0
 	movq	%rsp, (%rdi)
-	/* From here on the frame of the resumed context, which has the same
-	 * shape, so the unwind rules stay true. */
 	movq	(%rsi), %rsp
+	CFI_SAVED_FRAME
 	movq	%rsi, %rbx
 	movq	%rcx, %rdi
 	movq	%r8, %rsi
@@ -47,29 +90,7 @@ gti_context_switch:
 	callq	*%rdx
 	addq	$8, %rsp
 	.cfi_adjust_cfa_offset -8
-	movl	8(%rbx), %eax
-	popq	%r15
-	.cfi_adjust_cfa_offset -8
-	.cfi_restore r15
-	popq	%r14
-	.cfi_adjust_cfa_offset -8
-	.cfi_restore r14
-	popq	%r13
-	.cfi_adjust_cfa_offset -8
-	.cfi_restore r13
-	popq	%r12
-	.cfi_adjust_cfa_offset -8
-	.cfi_restore r12
-	popq	%rbx
-	.cfi_adjust_cfa_offset -8
-	.cfi_restore rbx
-	popq	%rbp
-	.cfi_adjust_cfa_offset -8
-	.cfi_restore rbp
-	popq	%rcx
-	.cfi_adjust_cfa_offset -8
-	.cfi_register rip, rcx
-	notrack jmp *%rcx
+	RESTORE_AND_JUMP
 	.cfi_endproc
 	.size	gti_context_switch, .-gti_context_switch
 
@@ -79,36 +100,33 @@ gti_context_switch:
 	.p2align 5
 gti_context_leave:
 	.cfi_startproc
-	.cfi_undefined rip
 	endbr64
 	movq	(%rdi), %rsp
+	CFI_SAVED_FRAME
 	movq	%rdi, %rbx
 	movq	%rdx, %rdi
 	movq	%rsi, %rax
 	movq	%rcx, %rsi
 	subq	$8, %rsp
+	.cfi_adjust_cfa_offset 8
 	callq	*%rax
 	addq	$8, %rsp
-	movl	8(%rbx), %eax
-	popq	%r15
-	popq	%r14
-	popq	%r13
-	popq	%r12
-	popq	%rbx
-	popq	%rbp
-	popq	%rcx
-	notrack jmp *%rcx
+	.cfi_adjust_cfa_offset -8
+	RESTORE_AND_JUMP
 	.cfi_endproc
 	.size	gti_context_leave, .-gti_context_leave
 
-	/* First instruction of a new context: rsp is 16-byte aligned. */
+	/* The first frame of a new context; rsp is 16-byte aligned. A context
+	 * that never ran returns to GTI_CONTEXT_ENTRY_PAD bytes after the start:
+	 * unwinders look a return address up one byte before it, which must still
+	 * be this function. "No return address" ends their walk. */
 	.globl	gti_context_entry
 	.type	gti_context_entry, @function
 	.p2align 4
 gti_context_entry:
 	.cfi_startproc
 	.cfi_undefined rip
-	endbr64
+	nop
 	callq	gti_task_main
 	ud2
 	.cfi_endproc

@@ -7,6 +7,8 @@
 #define GTI_CONTEXT_X86_64_H
 
 #define GTI_CONTEXT_FRAME_WORDS 7
+/* Bytes of the nop at the start of gti_context_entry(). */
+#define GTI_CONTEXT_ENTRY_PAD 1
 
 static_assert(offsetof(struct gti_context, sp) == 0, "context_x86_64.S has 0");
 static_assert(offsetof(struct gti_context, result) == 8, "context_x86_64.S has 8");
@@ -16,7 +18,7 @@ GTI_INLINE void *gti_context_init(void *top)
     uint64_t *sp = (uint64_t *)top;
     *--sp = 0; /* end of the chain for unwinders; keeps rsp aligned in the entry */
     *--sp = 0;
-    *--sp = (uint64_t)(uintptr_t)&gti_context_entry;
+    *--sp = (uint64_t)(uintptr_t)&gti_context_entry + GTI_CONTEXT_ENTRY_PAD;
     for (int i = 0; i < GTI_CONTEXT_FRAME_WORDS - 1; i++)
         *--sp = 0;
     return sp;
