@@ -5,12 +5,15 @@
 
 const char backend_name[] = TASK_BACKEND_NAME;
 const bool backend_can_block = TASK_CAN_BLOCK;
+const bool backend_remedy_optional = TASK_REMEDY_OPTIONAL;
 
-int backend_main(int ncpu, const int *cpu, bool pinned, int64_t spin_ns, void (*root)(void *),
-                 void *arg)
+int backend_main(const struct backend_config *config, void (*root)(void *), void *arg)
 {
-    const struct task_config config = {
-        .ncpu = ncpu, .cpu = cpu, .pinned = pinned, .spin_ns = spin_ns};
+    const struct task_config task = {.ncpu = config->ncpu,
+                                     .cpu = config->cpu,
+                                     .pinned = config->pinned,
+                                     .no_remedy = config->no_remedy,
+                                     .spin_ns = config->spin_ns};
 
-    return task_main(&config, root, arg);
+    return task_main(&task, root, arg);
 }

@@ -10,8 +10,18 @@
 extern const char backend_name[];
 extern const bool backend_can_block;
 
+extern const bool backend_remedy_optional;
+
+/* As struct task_config. */
+struct backend_config {
+    int ncpu;
+    const int *cpu;
+    bool pinned;
+    bool no_remedy;
+    int64_t spin_ns;
+};
+
 /* task_main() of task.h. */
-int backend_main(int ncpu, const int *cpu, bool pinned, int64_t spin_ns, void (*root)(void *),
-                 void *arg);
+int backend_main(const struct backend_config *config, void (*root)(void *), void *arg);
 
 #endif

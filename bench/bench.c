@@ -15,6 +15,7 @@ enum {
      * OS thread costs some 33 KiB, so that the budget is overrun by 33 MiB at
      * worst. */
     CALLS_PER_READING = 16,
+    CACHE_LINE = 64,
     /* Whoever takes it, the machine must keep this fraction of what it had. */
     RESERVE_FRACTION = 8
 };
@@ -34,6 +35,7 @@ void bench_prepare(struct bench *b, enum bench_mode mode, bool warmed, struct gb
         .warmed = warmed,
         .gbench = gbench,
         .give_up = b->give_up,
+        .latency = b->latency,
         .probe_precise = b->probe_precise,
         .budget = b->budget,
         .available_at_start = limit_memory_available(),
@@ -41,6 +43,7 @@ void bench_prepare(struct bench *b, enum bench_mode mode, bool warmed, struct gb
         .deadline_ns = bench_clock_ns() + (int64_t)(b->budget.seconds * 1e9),
     };
 
+    histogram_clear(b->latency);
     *b = fresh;
 }
 
@@ -56,7 +59,7 @@ void *bench_alloc(struct bench *b, uint64_t count, size_t size)
     void *table = NULL;
 
     if (!__builtin_mul_overflow(count, size, &bytes) && bytes <= b->budget.memory_bytes)
-        table = malloc(bytes ? bytes : 1);
+        table = aligned_alloc(CACHE_LINE, (bytes + CACHE_LINE) / CACHE_LINE * CACHE_LINE);
     if (!table) {
         snprintf(reason, sizeof reason,
                  "the workload's own tables of %llu x %zu bytes exceed the memory budget of %llu "
@@ -113,6 +116,19 @@ void bench_limit(struct bench *b, uint64_t reached, int err)
     limit_facts_read(&facts);
     b->limit = limit_classify(reached, err, &facts, &b->budget);
     b->limited = true;
+}
+
+void bench_fairness(struct bench *b, uint64_t tasks, uint64_t min, uint64_t max)
+{
+    b->fair_tasks = tasks;
+    b->fair_min = min;
+    b->fair_max = max;
+}
+
+void bench_record(struct bench *b, int64_t ns)
+{
+    if (b->mode == BENCH_MEASURE)
+        histogram_add(b->latency, ns);
 }
 
 static bool memory_used_up(const struct bench *b)

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <sys/resource.h>
 
+#include "histogram.h"
 #include "limit.h"
 #include "memory.h"
 #include "workload.h"
@@ -40,6 +41,9 @@ struct bench {
     struct limit limit;
     const char *invalid;
 
+    struct histogram *latency;               /* too large for a task's stack */
+    uint64_t fair_tasks, fair_min, fair_max; /* fair_tasks 0: not measured */
+
     bool probe_precise;
     struct memory_probe probe;
     bool has_memory;
@@ -51,7 +55,7 @@ struct bench {
     unsigned budget_calls;
 };
 
-/* Makes ready for one run; budget, probe_precise and give_up are kept. */
+/* Makes ready for one run; budget, probe_precise, latency and give_up are kept. */
 void bench_prepare(struct bench *b, enum bench_mode mode, bool warmed, struct gbench *gbench);
 
 int64_t bench_clock_ns(void);

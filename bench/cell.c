@@ -24,16 +24,20 @@ struct axis {
  * overflow; whether the machine can do it is another question. */
 static const struct axis axes[] = {
     {"n", 1, 100000000, offsetof(struct params, n)},
+    {"k", 1, 100000, offsetof(struct params, k)},
     {"bytes", 1024, UINT64_C(1) << 30, offsetof(struct params, bytes)},
     {"p", 1, 1024, offsetof(struct params, p)},
     {"c", 1, 1024, offsetof(struct params, c)},
     {"cap", 0, 1 << 20, offsetof(struct params, cap)},
+    {"cs", 0, 1000000, offsetof(struct params, cs)},
+    {"h", 0, 1024, offsetof(struct params, h)},
+    {"remedy", 0, 0, 0},
     {"temp", 0, 0, 0},
     {"P", 1, PLACEMENT_CPUS_MAX, 0},
     {"place", 0, 0, 0},
 };
 
-enum { AXIS_TEMP = 5, AXIS_P = 6, AXIS_PLACE = 7, AXIS_COUNT = 8 };
+enum { AXIS_REMEDY = 8, AXIS_TEMP = 9, AXIS_P = 10, AXIS_PLACE = 11, AXIS_COUNT = 12 };
 
 __attribute__((format(printf, 2, 3))) static int refuse(struct reader *r, const char *format, ...)
 {
@@ -134,6 +138,14 @@ static int parse_temp(struct reader *r, const char *text, struct params *p)
     return 0;
 }
 
+static int parse_remedy(struct reader *r, const char *text, struct params *p)
+{
+    if (strcmp(text, "on") != 0 && strcmp(text, "off") != 0)
+        return refuse(r, "remedy:%s is neither remedy:on nor remedy:off", text);
+    p->no_remedy = text[1] == 'f';
+    return 0;
+}
+
 static int parse_place(struct reader *r, const char *text, struct cell *cell)
 {
     const bool pair = cell->workload->flags & WORKLOAD_PAIR;
@@ -156,6 +168,8 @@ static int parse_value(struct reader *r, size_t axis, const char *text, struct c
 
     if (axis == AXIS_TEMP)
         return parse_temp(r, text, p);
+    if (axis == AXIS_REMEDY)
+        return parse_remedy(r, text, p);
     if (axis == AXIS_PLACE)
         return parse_place(r, text, cell);
     rc = parse_number(r, &axes[axis], text, &value);
@@ -236,7 +250,7 @@ int cell_parse(const char *name, const struct workload *const *table, size_t cou
     rc = find_workload(&r, table, count, ret_cell);
     if (rc)
         return rc;
-    ret_cell->params = (struct params){.n = 1, .p = 1, .c = 1, .ncpu = 1};
+    ret_cell->params = (struct params){.n = 1, .k = 1, .p = 1, .c = 1, .ncpu = 1};
     ret_cell->params.place = ret_cell->workload->flags & WORKLOAD_PAIR ? "free" : "none";
     return parse_axes(&r, ret_cell);
 }

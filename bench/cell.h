@@ -1,7 +1,7 @@
 /* Cell names: "<group>/<case>/<key:value>/...".
  *
- * A cell has one name. Keys come in the order n, bytes, p, c, cap, temp, P,
- * place; numbers are plain decimals; every axis of the workload is present
+ * A cell has one name. Keys come in the order n, k, bytes, p, c, cap, cs, h,
+ * remedy, temp, P, place; numbers are plain decimals; every axis of the workload is present
  * except `place`, which is left out where it is "free" (pairs) or "none"
  * (pools). Anything else is refused, so that equal cells have equal names in
  * every stored file.

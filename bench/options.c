@@ -169,7 +169,7 @@ void options_help(const char *program)
            "line of JSON. Everything else goes to stderr.\n\n",
            program, program, program, backend_name);
     printf("  --cell NAME        <group>/<case>/<key:value>/..., keys in the order\n"
-           "                     n bytes p c cap temp P place\n"
+           "                     n k bytes p c cap cs h remedy temp P place\n"
            "  --rounds N         how often the workload's round is repeated; 1 for cold cells\n"
            "                     and for those that exist once per process, whatever is given\n"
            "  --spin-ns N        how long an idle worker or waiter spins before it sleeps\n"

@@ -52,8 +52,11 @@ static bool wants_warmup(const struct run *r)
     return !r->cell.params.cold && !(r->cell.workload->flags & WORKLOAD_NO_WARMUP);
 }
 
-static const char *not_offered(const struct workload *w)
+static const char *not_offered(const struct workload *w, const struct params *p)
 {
+    if (p->no_remedy && !backend_remedy_optional)
+        return "not offered: the kernel preempts threads that never yield, whatever the process "
+               "does";
     if (backend_can_block)
         return NULL;
     if (w->flags & WORKLOAD_NEEDS_BLOCKING)
@@ -83,13 +86,14 @@ static bool place(struct run *r)
 bool run_prepare(struct run *r, const struct options *o)
 {
     const struct params *p = &r->cell.params;
-    const char *why = not_offered(r->cell.workload);
+    const char *why = not_offered(r->cell.workload, p);
 
     r->status = STATUS_OK;
     r->rounds = single(r) ? 1 : o->rounds;
     r->unit = r->cell.workload->unit(p);
     /* On one CPU a spinning waiter only keeps off the one it waits for. */
     r->spin_ns = p->ncpu == 1 ? 0 : o->spin_ns >= 0 ? o->spin_ns : SPIN_DEFAULT_NS;
+    r->bench.latency = &r->latency;
     r->bench.probe_precise = p->n >= KERNEL_MEMORY_FROM;
     r->bench.budget.memory_bytes = o->mem_budget ? o->mem_budget : limit_default_memory();
     r->bench.budget.seconds = o->time_budget;
@@ -106,16 +110,16 @@ static void judge_limit(struct run *r)
 {
     const struct limit *l = &r->bench.limit;
     const char *error = limit_errno_name(l->error);
-    char value[32] = "";
+    char value[32] = "", at[32] = "";
 
     if (l->value != LIMIT_NONE)
         snprintf(value, sizeof value, " %llu", (unsigned long long)l->value);
+    if (l->reached)
+        snprintf(at, sizeof at, " at n=%llu", (unsigned long long)l->reached);
     if (error)
-        conclude(r, STATUS_LIMIT, "limit reached at n=%llu: %s (%s%s)",
-                 (unsigned long long)l->reached, error, l->name, value);
+        conclude(r, STATUS_LIMIT, "limit reached%s: %s (%s%s)", at, error, l->name, value);
     else
-        conclude(r, STATUS_LIMIT, "limit reached at n=%llu: %s%s", (unsigned long long)l->reached,
-                 l->name, value);
+        conclude(r, STATUS_LIMIT, "limit reached%s: %s%s", at, l->name, value);
 }
 
 /* After a limit the checksum is that of one round over the tasks reached. */
@@ -125,7 +129,7 @@ static uint64_t expected_checksum(const struct run *r, uint64_t rounds)
 
     if (!r->bench.limited)
         return r->cell.workload->expected(rounds, &p);
-    p.n = r->bench.limit.reached;
+    p.n = r->cell.workload->flags & WORKLOAD_VOID_LIMIT ? 0 : r->bench.limit.reached;
     return r->cell.workload->expected(1, &p);
 }
 
@@ -191,8 +195,13 @@ static void start_backend(struct root *root, void (*body)(void *))
 {
     struct run *r = root->run;
 
-    root->rc = backend_main(r->placement.ncpu, r->placement.cpu, r->cell.params.pinned, r->spin_ns,
-                            body, root);
+    const struct backend_config config = {.ncpu = r->placement.ncpu,
+                                          .cpu = r->placement.cpu,
+                                          .pinned = r->cell.params.pinned,
+                                          .no_remedy = r->cell.params.no_remedy,
+                                          .spin_ns = r->spin_ns};
+
+    root->rc = backend_main(&config, body, root);
 }
 
 static void in_gbench(struct gbench *g, void *arg)

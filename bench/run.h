@@ -19,6 +19,7 @@ struct run {
     int64_t spin_ns;
     uint64_t rounds, unit;
     struct bench bench;
+    struct histogram latency; /* what bench.latency points to */
     uint64_t checksum, expected;
     struct gbench_result measured; /* json NULL when there is no measurement */
     enum status status;

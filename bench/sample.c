@@ -53,6 +53,34 @@ static void put_memory(FILE *out, const struct run *r)
         m->n, m->user, m->page_table, m->kernel_stack, m->slab, m->anon_huge, m->noise, m->source);
 }
 
+/* Both only beside a time: a failed run and a limit show no distribution. */
+static void put_latency(FILE *out, const struct run *r)
+{
+    const struct histogram *h = &r->latency;
+
+    if (!r->measured.json || h->count == 0) {
+        fputs(",\"latency\":null", out);
+        return;
+    }
+    fprintf(out,
+            ",\"latency\":{\"p50\":%" PRId64 ",\"p90\":%" PRId64 ",\"p99\":%" PRId64
+            ",\"p999\":%" PRId64 ",\"max\":%" PRId64 ",\"count\":%" PRIu64 "}",
+            histogram_quantile(h, 500), histogram_quantile(h, 900), histogram_quantile(h, 990),
+            histogram_quantile(h, 999), h->max, h->count);
+}
+
+static void put_fairness(FILE *out, const struct run *r)
+{
+    const struct bench *b = &r->bench;
+
+    if (!r->measured.json || b->fair_tasks == 0)
+        fputs(",\"fairness\":null", out);
+    else
+        fprintf(out,
+                ",\"fairness\":{\"tasks\":%" PRIu64 ",\"min\":%" PRIu64 ",\"max\":%" PRIu64 "}",
+                b->fair_tasks, b->fair_min, b->fair_max);
+}
+
 static void put_limit(FILE *out, const struct run *r)
 {
     const struct limit *l = &r->bench.limit;
@@ -132,6 +160,8 @@ int sample_print(const struct run *r)
     put_ledger(out, r);
     put_usage(out, r);
     put_memory(out, r);
+    put_latency(out, r);
+    put_fairness(out, r);
     put_limit(out, r);
     put_env(out, r);
     fputs("}\n", out);

@@ -12,13 +12,17 @@
  * from any task, and only from a task.
  *
  * A backend header defines these types and macros:
- *   task_group, task_sem      complete types (they live on a task's stack)
+ *   task_group, task_sem,     complete types (they live on a task's stack)
+ *   task_mutex
  *   task_chan                 may be incomplete; used by pointer only
  *   TASK_BACKEND_NAME         string, the name of its folder
  *   TASK_CAN_BLOCK            1 if a task may wait for another task of its
  *                             group; 0 for pools whose tasks must run to
  *                             completion. A workload that needs blocking is
  *                             not offered on such a backend.
+ *   TASK_REMEDY_OPTIONAL      1 if what the backend does about tasks that never
+ *                             yield can be switched off; 0 where the kernel
+ *                             preempts them, whatever the process does.
  */
 #ifndef GREENBENCH_TASK_H
 #define GREENBENCH_TASK_H
@@ -36,6 +40,7 @@ struct task_config {
     int ncpu;
     const int *cpu;
     bool pinned;
+    bool no_remedy;  /* do nothing about tasks that never yield; only with TASK_REMEDY_OPTIONAL */
     int64_t spin_ns; /* how long an idle worker or a futex waiter spins before it sleeps */
 };
 
@@ -77,6 +82,12 @@ TASK_REQUIRE(task_sem_init, void (*)(task_sem *, unsigned));
 TASK_REQUIRE(task_sem_wait, void (*)(task_sem *));
 TASK_REQUIRE(task_sem_post, void (*)(task_sem *));
 TASK_REQUIRE(task_sem_destroy, void (*)(task_sem *));
+
+/* Mutual exclusion; unlocked by the task that locked it. */
+TASK_REQUIRE(task_mutex_init, void (*)(task_mutex *));
+TASK_REQUIRE(task_mutex_lock, void (*)(task_mutex *));
+TASK_REQUIRE(task_mutex_unlock, void (*)(task_mutex *));
+TASK_REQUIRE(task_mutex_destroy, void (*)(task_mutex *));
 
 /* Channel of elem_size-byte elements; capacity 0 is a rendezvous.
  * create: NULL when memory is short. send: -EPIPE when closed. recv: -EPIPE

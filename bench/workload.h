@@ -10,14 +10,19 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 /* The values of a cell's axes, parsed from its name; what a name does not
  * mention has the value given here. */
 struct params {
     uint64_t n;        /* n:      tasks, 1 */
+    uint64_t k;        /* k:      channels of a select, primes of a sieve, 1 */
     uint64_t bytes;    /* bytes:  stack depth, 0 */
     uint64_t p, c;     /* p: c:   producers and consumers, 1 */
     uint64_t cap;      /* cap:    channel capacity in elements, 0 */
+    uint64_t cs;       /* cs:     ns of work in a critical section, 0 */
+    uint64_t h;        /* h:      tasks that never yield, 0 */
+    bool no_remedy;    /* remedy:off, the runtime leaves hogs alone, instead of remedy:on */
     bool cold;         /* temp:cold instead of temp:warm */
     int ncpu;          /* P:      CPUs allowed */
     const char *place; /* place: placement of a pair or pool; "free" or "none" by default */
@@ -42,6 +47,7 @@ enum workload_flags {
     WORKLOAD_PAIR = 8,           /* two tasks, in slots 0 and 1 when `place` is a pair's */
     WORKLOAD_OWN_STACK = 16,     /* measures a task's own stack: not for TASK_CAN_BLOCK 0 */
     WORKLOAD_NO_REGION = 32,     /* its result is a limit: no measured region */
+    WORKLOAD_VOID_LIMIT = 64,    /* after a limit nothing is left to check: see `expected` */
 };
 
 struct workload {
@@ -60,7 +66,7 @@ struct workload {
     uint64_t (*run)(uint64_t rounds, const struct params *p, struct bench *b);
     /* The checksum that run() must return. After a limit it is asked for one
      * round with p->n = the tasks reached, also by workloads without that
-     * axis: then 0, for which the answer is 0. */
+     * axis: then 0, for which the answer is 0. With WORKLOAD_VOID_LIMIT always 0. */
     uint64_t (*expected)(uint64_t rounds, const struct params *p);
 };
 
@@ -73,6 +79,15 @@ static inline uint64_t workload_mix(uint64_t id)
     return x ^ (x >> 29);
 }
 
+/* CLOCK_MONOTONIC now, the clock of every deadline. */
+static inline int64_t workload_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
 /* Counted by the workload outside its hot loop, or summed per task and added
  * once. created must equal done; delivered must equal sent. */
 struct ledger {
@@ -80,7 +95,7 @@ struct ledger {
     uint64_t done;         /* tasks that ran to their end */
     uint64_t sent;         /* messages sent */
     uint64_t delivered;    /* messages received */
-    uint64_t retries;      /* spawns refused with EAGAIN and tried again */
+    uint64_t retries;      /* spawns refused with EAGAIN: tried again, or run as a call */
     uint64_t empty_yields; /* yields after which nobody else had run */
 };
 
@@ -99,7 +114,17 @@ static inline size_t workload_deep_stack(uint64_t bytes)
 
 struct ledger *bench_ledger(struct bench *b);
 
-/* Zeroed memory for the workload's own tables, every page already resident.
+/* How many operations the most and the least favoured of `tasks` tasks had
+ * made when all together had made those that were asked for. Once, after the
+ * region. */
+void bench_fairness(struct bench *b, uint64_t tasks, uint64_t min, uint64_t max);
+
+/* One latency in ns, counted from when the thing was due. A task keeps its own
+ * in a table; one task hands all of them over after the region. */
+void bench_record(struct bench *b, int64_t ns);
+
+/* Zeroed memory for the workload's own tables, every page already resident,
+ * from the start of a cache line.
  * Never NULL: a table that exceeds the memory budget ends the cell as skipped.
  * Give it back with free(). Call it outside the region. */
 void *bench_alloc(struct bench *b, uint64_t count, size_t size);
@@ -114,8 +139,8 @@ void bench_memory(struct bench *b, uint64_t alive);
 
 /* The cell ended at a limit of the system, which is a result: `reached`
  * tasks were alive when `err` stopped it (EAGAIN, ENOMEM; ETIME for the time
- * budget, E2BIG for the memory budget). Call it while they are still alive:
- * it looks at the system to tell which limit that was. */
+ * budget, E2BIG for the memory budget); 0 where nobody counted them. Call it while they are still
+ * alive: it looks at the system to tell which limit that was. */
 void bench_limit(struct bench *b, uint64_t reached, int err);
 
 /* 0, or what bench_limit() wants as err once the memory budget (E2BIG) or the

@@ -19,7 +19,8 @@ static const struct workload pair = {
     .name = "switch/pair", .axes = "cap P place", .flags = WORKLOAD_PAIR};
 static const struct workload queue = {.name = "channel/queue", .axes = "p c cap P"};
 static const struct workload picky = {.name = "x/picky", .axes = "n bytes P", .check = even_n};
-static const struct workload *const table[] = {&storm, &pair, &queue, &picky};
+static const struct workload wake = {.name = "wake/all", .axes = "k cs h remedy P"};
+static const struct workload *const table[] = {&storm, &pair, &queue, &picky, &wake};
 
 static struct cell cell;
 static char error[CELL_ERROR_MAX];
@@ -66,6 +67,18 @@ static void a_placed_pair_is_pinned_to_its_slots(void **state)
     assert_int_equal(params_pair_slot(&cell.params, 1), -1);
 }
 
+static void sections_hogs_and_their_remedy_have_axes(void **state)
+{
+    assert_int_equal(parse("wake/all/k:7/cs:100/h:0/remedy:on/P:1"), 0);
+    assert_int_equal(cell.params.k, 7);
+    assert_int_equal(cell.params.cs, 100);
+    assert_int_equal(cell.params.h, 0);
+    assert_false(cell.params.no_remedy);
+    assert_int_equal(parse("wake/all/k:1/cs:0/h:4/remedy:off/P:1"), 0);
+    assert_int_equal(cell.params.h, 4);
+    assert_true(cell.params.no_remedy);
+}
+
 struct refusal {
     const char *name;
     const char *message; /* a part of it */
@@ -94,6 +107,10 @@ static const struct refusal refusals[] = {
     {"spawn/storm/n:18446744073709551617/temp:warm/P:1", "not within"},
     {"spawn/storm/n:99999999999999999999999999999999/temp:warm/P:1", "not within"},
     {"spawn/storm/n:1/temp:hot/P:1", "neither temp:warm nor temp:cold"},
+    {"wake/all/k:1/cs:0/h:4/remedy:of/P:1", "neither remedy:on nor remedy:off"},
+    {"wake/all/k:1/cs:0/h:4/P:1", "axis 'remedy' is missing"},
+    {"wake/all/k:0/cs:0/h:4/remedy:on/P:1", "not within"},
+    {"wake/all/k:1/h:4/cs:0/remedy:on/P:1", "out of order"},
     {"spawn/storm/n:1/temp:warm/P:0", "not within"},
     {"spawn/storm/temp:warm/n:1/P:1", "out of order"},
     {"spawn/storm/n:1/n:1/temp:warm/P:1", "repeated"},
@@ -148,6 +165,7 @@ int main(void)
         cmocka_unit_test(a_full_name_gives_its_values),
         cmocka_unit_test(what_a_name_leaves_out_has_its_default),
         cmocka_unit_test(a_placed_pair_is_pinned_to_its_slots),
+        cmocka_unit_test(sections_hogs_and_their_remedy_have_axes),
         cmocka_unit_test(anything_else_is_refused_and_says_why),
         cmocka_unit_test(a_name_that_is_too_long_is_refused_by_its_length),
     };

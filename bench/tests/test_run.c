@@ -13,17 +13,19 @@
 
 const char backend_name[] = "fake";
 const bool backend_can_block = true;
+const bool backend_remedy_optional = true;
 
 /* What the fake backend returns instead of running the root task. */
 static int backend_error;
 static int backend_ncpu;
 static int64_t backend_spin;
+static bool backend_no_remedy;
 
-int backend_main(int ncpu, const int *cpu, bool pinned, int64_t spin_ns, void (*root)(void *),
-                 void *arg)
+int backend_main(const struct backend_config *config, void (*root)(void *), void *arg)
 {
-    backend_ncpu = ncpu;
-    backend_spin = spin_ns;
+    backend_ncpu = config->ncpu;
+    backend_spin = config->spin_ns;
+    backend_no_remedy = config->no_remedy;
     if (backend_error)
         return backend_error;
     root(arg);
@@ -37,7 +39,8 @@ static struct script {
     uint64_t wrong; /* added to the checksum */
     int limit;      /* at half of n */
     const char *invalid;
-    uint64_t work; /* per round, inside the region */
+    int64_t latency; /* recorded, and twice this, unless 0 */
+    uint64_t work;   /* per round, inside the region */
 } script;
 
 static unsigned runs;
@@ -67,6 +70,10 @@ static uint64_t run_script(uint64_t rounds, const struct params *p, struct bench
     *l = (struct ledger){script.created, script.done, script.sent, script.delivered, 0, 0};
     if (script.invalid)
         bench_invalid(b, script.invalid);
+    if (script.latency) {
+        bench_record(b, script.latency);
+        bench_record(b, 2 * script.latency);
+    }
     if (!script.limit)
         return expected(rounds, p) + script.wrong;
     bench_limit(b, p->n / 2, script.limit);
@@ -86,7 +93,13 @@ static const struct workload timed = {.name = "fake/timed",
                                       .unit = unit,
                                       .run = run_script,
                                       .expected = expected};
-static const struct workload *const table[] = {&plain, &once, &timed};
+static const struct workload hogs = {.name = "fake/hogs",
+                                     .axes = "n remedy P",
+                                     .flags = WORKLOAD_VOID_LIMIT | WORKLOAD_ONE_ROUND,
+                                     .unit = unit,
+                                     .run = run_script,
+                                     .expected = expected};
+static const struct workload *const table[] = {&plain, &once, &timed, &hogs};
 
 static struct run r;
 
@@ -110,7 +123,7 @@ static void measure_spinning(const char *cell, int64_t spin_ns)
     const struct options o = {.spin_ns = spin_ns, .time_budget = 20, .rounds = 3};
     char error[CELL_ERROR_MAX];
 
-    assert_int_equal(cell_parse(cell, table, 3, &r.cell, error), 0);
+    assert_int_equal(cell_parse(cell, table, 4, &r.cell, error), 0);
     if (run_prepare(&r, &o))
         run_measure(&r);
 }
@@ -222,6 +235,46 @@ static void a_limit_is_a_result_without_a_time(void **state)
     assert_null(r.measured.json);
 }
 
+static void a_limit_that_leaves_nothing_to_check_has_the_checksum_of_nothing(void **state)
+{
+    script.limit = EAGAIN;
+    measure("fake/hogs/n:10/remedy:on/P:1");
+    assert_judged(STATUS_FAILED, "checksum"); /* the script's is that of five tasks */
+    tear_down(NULL);
+    set_up(NULL);
+    script.limit = EAGAIN;
+    script.wrong = (uint64_t)0 - 35;
+    measure("fake/hogs/n:10/remedy:on/P:1");
+    assert_judged(STATUS_LIMIT, "limit reached at n=5: EAGAIN");
+}
+
+static void a_limit_at_which_nobody_counted_names_no_number(void **state)
+{
+    script.limit = EAGAIN;
+    measure("fake/plain/n:1/P:1");
+    assert_judged(STATUS_LIMIT, "limit reached: EAGAIN (unknown)");
+}
+
+static void the_remedy_is_switched_off_where_the_cell_says_so(void **state)
+{
+    measure("fake/hogs/n:10/remedy:on/P:1");
+    assert_false(backend_no_remedy);
+    tear_down(NULL);
+    set_up(NULL);
+    measure("fake/hogs/n:10/remedy:off/P:1");
+    assert_true(backend_no_remedy);
+}
+
+static void latencies_are_those_of_the_measured_run_alone(void **state)
+{
+    script.latency = 100;
+    measure("fake/plain/n:10/P:1");
+    assert_int_equal(runs, 2);
+    assert_int_equal(r.latency.count, 2);
+    assert_int_equal(r.latency.max, 200);
+    assert_int_equal(histogram_quantile(&r.latency, 500), 100);
+}
+
 static void a_limit_in_the_warm_up_ends_the_cell(void **state)
 {
     script.limit = E2BIG;
@@ -276,7 +329,7 @@ static void a_pilot_reaches_its_target_in_powers_of_two(void **state)
     const struct options o = {.spin_ns = -1, .time_budget = 20};
     char error[CELL_ERROR_MAX];
 
-    assert_int_equal(cell_parse("fake/plain/n:10/P:1", table, 3, &r.cell, error), 0);
+    assert_int_equal(cell_parse("fake/plain/n:10/P:1", table, 4, &r.cell, error), 0);
     script.work = 1000;
     assert_true(run_prepare(&r, &o));
     run_pilot(&r, 10);
@@ -294,7 +347,7 @@ static void a_pilot_of_next_to_nothing_stays_within_what_rounds_takes(void **sta
     const struct options o = {.spin_ns = -1, .time_budget = 20};
     char error[CELL_ERROR_MAX];
 
-    assert_int_equal(cell_parse("fake/plain/n:10/P:1", table, 3, &r.cell, error), 0);
+    assert_int_equal(cell_parse("fake/plain/n:10/P:1", table, 4, &r.cell, error), 0);
     assert_true(run_prepare(&r, &o));
     run_pilot(&r, 10);
     assert_int_equal(r.status, STATUS_OK);
@@ -316,6 +369,10 @@ int main(void)
         JUDGED(a_region_must_be_opened_and_closed_once),
         JUDGED(a_region_that_is_not_closed_fails),
         JUDGED(a_limit_is_a_result_without_a_time),
+        JUDGED(a_limit_that_leaves_nothing_to_check_has_the_checksum_of_nothing),
+        JUDGED(a_limit_at_which_nobody_counted_names_no_number),
+        JUDGED(the_remedy_is_switched_off_where_the_cell_says_so),
+        JUDGED(latencies_are_those_of_the_measured_run_alone),
         JUDGED(a_limit_in_the_warm_up_ends_the_cell),
         JUDGED(a_limit_does_not_excuse_a_wrong_checksum),
         JUDGED(an_invalid_measurement_keeps_its_time),

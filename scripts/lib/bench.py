@@ -5,7 +5,7 @@ import os
 import re
 import stat
 
-from . import profiles, runner, strictjson
+from . import peers, profiles, runner, strictjson
 from .errors import UnsupportedError, UsageError
 
 QUERY_SECONDS = 60
@@ -22,18 +22,27 @@ class Bench:
         self.directory = directory
 
     def path(self, backend):
-        return os.path.join(self.directory, "bench_" + backend)
+        folder = ("peers",) if peers.is_peer(backend) else ()
+        return os.path.join(self.directory, *folder, "bench_" + backend)
 
     def built(self):
         return [b for b in profiles.BACKENDS if _is_executable(self.path(b))]
 
-    def pick(self, wanted):
-        """The backends to run, `wanted` or all; they must exist."""
+    def built_peers(self):
+        return [b for b in peers.PEERS if _is_executable(self.path(b))]
+
+    def pick(self, wanted, with_peers=False):
+        """The backends to run, `wanted` or all but the peers; they must
+        exist. with_peers: and those peers that are built."""
         for name in wanted or ():
-            if name not in profiles.BACKENDS:
+            if name not in profiles.BACKENDS + peers.PEERS:
                 raise UsageError("--backend %s is unknown; the backends are:" % name,
-                                 listing=profiles.BACKENDS)
-        known = self.built()
+                                 listing=profiles.BACKENDS + peers.PEERS)
+        chosen = self._pick_built(wanted)
+        return chosen + [b for b in self.built_peers() if with_peers and b not in chosen]
+
+    def _pick_built(self, wanted):
+        known = self.built() + self.built_peers()
         if not known:
             raise UnsupportedError(
                 "no bench executables in %s: build them (scripts/bench does), or name their"
@@ -42,7 +51,13 @@ class Bench:
             if name not in known:
                 raise UsageError("--backend %s is not built in %s; built are:"
                                  % (name, self.directory), listing=known)
-        return [b for b in known if not wanted or b in wanted]
+        return [b for b in known if b in (wanted or profiles.BACKENDS)]
+
+    def reference(self, backends):
+        """The backend that is asked about the machine: a peer only if there
+        is nothing else, since a port knows no topology."""
+        own = [b for b in backends if not peers.is_peer(b)] or self.built()
+        return (own or backends)[0]
 
     def machine(self, backend="gt"):
         """What `--machine` prints, as a dict."""

@@ -1,7 +1,7 @@
 """Bytes of one parked task, split by kind."""
 
 from . import stats
-from .chart_base import Chart
+from .chart_base import Chart, legend
 from .report_model import KERNEL_MEMORY_FROM, MEMORY_PARTS
 from .report_words import count, count_bytes
 
@@ -22,7 +22,7 @@ def build(model):
         for part in split:
             ends.append(ends[-1] + max(0.0, part) / 1024)
         y = len(bars) + 1
-        bars.append([y, backend] + ends[1:] + [count_bytes(sum(split))])
+        bars.append([y, legend(backend)] + ends[1:] + [count_bytes(sum(split))])
         parts += [[(a + b) / 2, y, count_bytes((b - a) * 1024), b - a] for a, b in zip(ends, ends[1:])]
         largest = max(largest, ends[-1])
     parts = [part[:3] for part in parts if part[3] > WIDE_ENOUGH * largest] or [[None, None, ""]]

@@ -7,11 +7,11 @@ in a column only, and only what chart_text() lets through, so nothing in a resul
 import math
 import re
 
-from . import stats
+from . import peers, stats
 from .report_words import clean
 
-LINE_TYPES = {"gt": 1, "pthread": 2, "pthread-futex": 3, "pthread-pool": 4, "go": 5}
-OTHER_LINE_TYPE = 6
+LINE_TYPES = {"gt": 1, "pthread": 2, "pthread-futex": 3, "pthread-pool": 4, "go": 5, "boost_fiber": 6, "st": 7}
+OTHER_LINE_TYPE = 8
 SECOND_VARIANT = 10
 MISSING = "NaN"
 
@@ -35,6 +35,11 @@ def chart_text(text, limit=60):
 
 def line_type(backend):
     return LINE_TYPES.get(backend, OTHER_LINE_TYPE)
+
+
+def legend(backend):
+    """A peer says that it is one."""
+    return peers.label(backend)
 
 
 def short_name(backend):

@@ -1,7 +1,7 @@
 """One row per cell, one dot per backend: for cells that are not points of a curve."""
 
 from . import stats
-from .chart_base import Chart, line_type, log_range, point, short_name
+from .chart_base import Chart, legend, line_type, log_range, point, short_name
 from .report_words import nanoseconds
 
 ROW_HEIGHT = 30
@@ -36,7 +36,7 @@ def _build(model, cells, name, title, caption, absent):
     if not cells:
         return absent
     rows, bounds = [], []
-    blocks = [[[backend]] for backend in backends]
+    blocks = [[[legend(backend)]] for backend in backends]
     for y, cell in enumerate(cells, 1):
         figures = []
         for place, backend in enumerate(backends):

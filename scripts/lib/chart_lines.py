@@ -2,7 +2,7 @@
 
 
 from . import chart_dots
-from .chart_base import (Chart, SECOND_VARIANT, line_type, log_range, point, spread_labels)
+from .chart_base import (Chart, SECOND_VARIANT, legend, line_type, log_range, point, spread_labels)
 from .report_model import total_above_noise
 from .report_words import count, count_bytes, figure, nanoseconds
 
@@ -42,7 +42,7 @@ def _spawn_at(model, cells, cpus):
                     points.append(point(cell.number("n"), [1e9 / v for v in series.values]))
             if points:
                 kind = line_type(backend) + (SECOND_VARIANT if temp == "cold" else 0)
-                lines.append(("%s, %s" % (backend, temp), kind, sorted(points)))
+                lines.append(("%s, %s" % (legend(backend), temp), kind, sorted(points)))
     if not lines or len({p[0] for _, _, points in lines for p in points}) < 2:
         return None
     ends = [(points[-1][0], points[-1][1], "%s %s" % (title, _rate_words(points[-1][1])))
@@ -62,7 +62,7 @@ def memory(model):
         ceiling = _ceiling(model, backend)
         if points:
             n, total = points[-1][:2]
-            title = "%s, %s per task at n = %s" % (backend, count_bytes(total / n), count(n))
+            title = "%s, %s per task at n = %s" % (legend(backend), count_bytes(total / n), count(n))
             lines.append((title, line_type(backend), points))
             if ceiling:
                 ceilings[len(lines) - 1] = (backend,) + ceiling
@@ -137,7 +137,7 @@ def stack(model):
     y_low, y_high = log_range([v for p in points for v in p[1:]], 1.6, 1.8)
     tables = {}
     for panel, lines in panels.items():
-        tables[panel + ".tsv"] = [[[b]] + lines.get(b, [[None] * 4]) for b in backends]
+        tables[panel + ".tsv"] = [[[legend(b)]] + lines.get(b, [[None] * 4]) for b in backends]
         ends = [(line[-1][0], line[-1][1], nanoseconds(line[-1][1])) for line in lines.values()]
         tables[panel + "_labels.tsv"] = [spread_labels(ends, y_low, y_high, 0.045) or [[None, None, ""]]]
     caption = ("Cost of a call that recurses to a depth in 1 KiB frames, spawning included in grow and grow_warm; "

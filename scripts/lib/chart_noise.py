@@ -3,13 +3,13 @@
 import math
 
 from . import stats
-from .chart_base import Chart, line_type, log_range
+from .chart_base import Chart, legend, line_type, log_range
 
 
 def build(model):
     blocks, kinds, ratios, last = [], [], [], 0
     for backend in model.backends:
-        block = [[backend]]
+        block = [[legend(backend)]]
         for series in model.series.values():
             if series.backend == backend and len(series.values) > 1:
                 middle = stats.median(series.values)

@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 
-from . import errors, profiles
+from . import errors, peers, profiles
 
 STATUSES = """exit status:
   0 fine   1 regression or failed   2 inconclusive   3 not comparable
@@ -25,6 +25,7 @@ EXAMPLES = {
   greenbench run --quick --filter spawn             one group, quickly
   greenbench run --filter 'channel/ping_pong/*/P:1/*' --backend gt --backend pthread
   greenbench run --place same-llc --output /tmp/results --seed 7
+  greenbench run --profile peers --with-peers       gt beside Go, Boost.Fiber, State Threads
 """,
     "list": """examples:
   greenbench list
@@ -77,11 +78,17 @@ def _selection(parser):
                        help="the same as --profile full")
     parser.add_argument("--filter", action="append", default=[], metavar="GLOB",
                         help="cells whose name, or the front of it, matches; repeatable")
-    parser.add_argument("--backend", action="append", default=[], metavar="NAME",
-                        help="one of %s; repeatable" % ", ".join(profiles.BACKENDS))
+    parser.add_argument("--backend", action="extend", default=[], metavar="NAMES", type=_names,
+                        help="%s; and, where they are built, the peers %s; commas between them, or repeated"
+                        % (", ".join(profiles.BACKENDS), ", ".join(peers.PEERS)))
+    parser.add_argument("--with-peers", action="store_true", help="the peers that are built, too")
     parser.add_argument("--place", metavar="NAME", help="only cells at this placement, such as same-llc or free")
     parser.add_argument("--bench-dir", metavar="DIR",
                         help="where bench_gt and the others are (default: GREENBENCH_BENCH_DIR, or build/bench)")
+
+
+def _names(text):
+    return text.split(",")
 
 
 def _run_options(parser):
@@ -129,7 +136,7 @@ def _settings(root, args, argv, names):
     return Settings(root, command=recorded_command(argv), **chosen)
 
 
-SELECTION = ("profile", "filter", "backend", "place", "bench_dir")
+SELECTION = ("profile", "filter", "backend", "with_peers", "place", "bench_dir")
 RUN_OPTIONS = SELECTION + ("machine", "output", "seed", "spin_ns", "mem", "watchdog", "no_report", "allow_debug")
 
 

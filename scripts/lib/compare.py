@@ -14,7 +14,7 @@ import os
 import re
 import sys
 
-from . import errors, samples, stats
+from . import errors, peers, samples, stats
 from .report_model import PLAIN, SUBJECT, Cell, Model, backend_key, direction, judge
 from .report_words import clean, count_bytes, nanoseconds, ratio_words
 
@@ -228,7 +228,7 @@ def _why_worse(row):
 def _print_rows(rows, named, out):
     table = [["cell", "backend", "A", "B", "B/A", "verdict"]]
     for row in rows:
-        backend = row.a.backend if not named else "%s, %s" % (row.a.backend, row.b.backend)
+        backend = ", ".join(peers.label(s.backend) for s in ([row.a, row.b] if named else [row.a]))
         verdict = row.verdict or ""
         if row.ratio is None:
             verdict = "no ratio: " + (row.a.reason or row.b.reason or "no round has both")
@@ -287,7 +287,7 @@ def _across_machines(a, b, gate, out):
 def _side_by_side(a, b, out):
     table = [["cell", "backend", "A", "B"]]
     for one, two in pairs(a, b):
-        backend = one.backend if one.backend == two.backend else "%s, %s" % (one.backend, two.backend)
+        backend = ", ".join(dict.fromkeys(peers.label(s.backend) for s in (one, two)))
         table.append([one.cell.name, backend, _value(one), _value(two)])
     _print_table(table, out)
 

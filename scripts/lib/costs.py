@@ -3,7 +3,7 @@ anything has run. Nothing measured depends on it: the pilot and the first
 replicate replace it as the session goes on.
 """
 
-from . import cells, profiles
+from . import cells, peers, profiles
 
 START_SECONDS = 0.01    # an executable that starts, pins itself and ends
 
@@ -20,6 +20,11 @@ OPERATION_NS = {
     "stack/grow": (60_000, 40_000, 0),
     "stack/grow_warm": (2_000, 40_000, 0),
     "stack/regrow": (1_000, 1_000, 0),
+    "spawn/tree": (200, 70_000, 0),
+    "channel/sieve": (60, 6_000, 0),        # a message
+    "sync/mutex": (200, 50, 0),
+    "wake/timer": (1_000, 30_000, 0),
+    "parallel/fib": (300, 70_000, 0),       # a spawn
 }
 TASK_NS = (500, 70_000, 0)          # to create one and to end it
 YIELDS = 30                         # of one task in one round of switch/yield
@@ -27,6 +32,9 @@ THREADS = 32_768                    # alive at once, at most (pid_max)
 PARKED_NS = (8_000, 150_000, 0)     # a task of memory/parked
 SETTLE_SECONDS = 1.0                # until the kernel's own memory stands still
 CAPACITY_SECONDS = (profiles.CAPACITY_SECONDS + 3, 4, 0)
+PEER_FACTOR = 10                    # a peer, in units of gt
+HOG_SECONDS = 0.45                  # wake/hog, whatever runs beside
+SLEEP_SECONDS = 0.01                # the shortest round of wake/timer
 PILOTS = 2                          # processes of one pilot
 
 
@@ -34,21 +42,39 @@ def process_seconds(cell, backend):
     """Seconds of one replicate of `cell` on `backend`."""
     case, axes = cells.parse(cell)
     n = axes.get("n", 1)
-    if backend != "gt" and case not in profiles.POOL_CASES:
+    peer = peers.is_peer(backend)
+    if backend != "gt" and not peer and case not in profiles.POOL_CASES:
         n = min(n, THREADS)
-    family = 0 if backend == "gt" else 2 if backend == "pthread-pool" else 1
+    family = 0 if backend == "gt" or peer else 2 if backend == "pthread-pool" else 1
     if case == "memory/capacity":
         return CAPACITY_SECONDS[family]
     if case == "memory/parked":
         return START_SECONDS + n * PARKED_NS[family] * 1e-9 + (SETTLE_SECONDS if n >= 1000 else 0)
-    operations = {"spawn/storm": n, "spawn/parked_storm": n, "switch/yield": YIELDS * n}.get(case, 1)
-    one_round = operations * OPERATION_NS[case][family] * 1e-9
+    if case == "wake/hog":
+        return HOG_SECONDS + START_SECONDS
+    operations = _operations(case, axes, n)
+    if case == "parallel/fib" and family:
+        operations = min(operations, 2 * THREADS)   # refused soon after all can be alive
+    one_round = operations * OPERATION_NS[case][family] * 1e-9 * (PEER_FACTOR if peer else 1)
+    if case == "wake/timer":
+        one_round += SLEEP_SECONDS
     if case.startswith("stack/"):
         one_round *= 1 + axes.get("bytes", 0) / 65536
-    setup = 2 * n * TASK_NS[family] * 1e-9 if case == "switch/yield" else 0
+    setup = 2 * n * TASK_NS[family] * 1e-9 if case in ("switch/yield", "sync/mutex", "wake/timer") else 0
     if profiles.one_round(cell):
         return one_round + setup + START_SECONDS
     return max(one_round, profiles.TARGET_MS / 1000) + one_round + setup + START_SECONDS
+
+
+def _operations(case, axes, n):
+    """Of one round; where rounds are short anyway, 1."""
+    if case == "switch/yield":
+        return YIELDS * n
+    if case == "channel/sieve":
+        return axes["k"] * (70 + axes["k"] // 2)     # messages, as counted
+    if case == "parallel/fib":
+        return 1.62 ** (axes["n"] + 1) / 5 ** 0.5
+    return n if case in ("spawn/storm", "spawn/parked_storm", "spawn/tree", "wake/timer") else 1
 
 
 def pilot_seconds(cell, backend):

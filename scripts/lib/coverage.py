@@ -6,15 +6,13 @@ Kept by hand, next to profiles.py: whoever builds one of these removes its line.
 
 NOT_BUILT = (
     ("workloads", (
-        ("spawn/tree", "nested spawning over channels"),
         ("switch/yield_multi", "the scheduler's switch on more than one CPU"),
         ("switch/working_set", "switch cost as caches are lost"),
         ("channel/select", "select is not in the task contract"),
-        ("channel/sieve", "pipelines"),
         ("stack/retained", "whether stacks shrink"),
-        ("sync/mutex, sync/counter", "the group sync"),
-        ("wake/timer, unpark, idle, hog", "the group wake"),
-        ("parallel/fib, parallel/nqueens", "the group parallel"),
+        ("sync/counter", "one counter by mutex, atomic and owner task"),
+        ("wake/unpark, wake/idle", "waking an idle worker, and what spinning costs"),
+        ("parallel/nqueens", "uneven useful work"),
         ("syscall/blocking", "the group syscall"),
         ("io/echo, api_calls, rest, held", "the group io"),
     )),
@@ -29,6 +27,12 @@ NOT_BUILT = (
         ("switch/yield/n:10000, more than one replicate", "in profile full only: 3 s a process on threads"),
         ("switch/yield n:1e5 on threads", "beyond the default pid_max; gt only, in profile full"),
         ("stack depth 16M and 64M", "in profile full only"),
+        ("spawn/tree n:1e6, channel/sieve k:2000, parallel/fib n:30 on threads",
+         "in profile full only: a limit, or 20 s a round"),
+        ("spawn/tree/n:10000, channel/sieve/k:200, parallel/fib/n:18", "in profile full only"),
+        ("wake/timer/n:10000, more than one replicate", "in profile full only: 2 s a process on threads"),
+        ("parallel/fib on the pool", "its tasks wait for each other; by continuation it would be another program"),
+        ("sync/mutex with work in the section", "in profile full only"),
     )),
     ("backends", (
         ("go", "the port to Go"),
@@ -36,9 +40,9 @@ NOT_BUILT = (
         ("gt tuned (small stacks, prewarmed)", "never part of a headline"),
     )),
     ("charts", (
-        ("latency percentiles", "needs the group wake or io"),
+        ("latency percentiles", "wake/* has a table of them"),
         ("switch cost against working set", "needs switch/working_set"),
-        ("speed-up over P", "needs the group parallel"),
+        ("speed-up over P", "parallel/fib is a table"),
         ("offered load against p99", "needs io/rest"),
         ("machines side by side", "greenbench compare prints figures only"),
         ("pdf, png and dumb-terminal output", "svg only"),

@@ -2,7 +2,7 @@
 
 import statistics
 
-from .report_model import total_above_noise
+from .report_model import metric_of, total_above_noise
 
 from . import cells
 
@@ -30,7 +30,8 @@ def of_samples(samples):
     last = usable[-1]
     if cells.group(last["cell"]) == "memory":
         return _memory(usable)
-    times = [s["ns_per_op"] for s in usable if s["ns_per_op"] is not None]
+    value = metric_of(cells.parse(last["cell"])[0]).value
+    times = [v for v in map(value, usable) if v is not None]
     if last["status"] == "limit" or not times:
         return _limit(last)
     text = time_text(statistics.median(times))

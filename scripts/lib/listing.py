@@ -19,7 +19,8 @@ def facts(bench):
 def main(settings, out):
     bench = bench_module.Bench(settings.bench_dir)
     known, built, remark = facts(bench)
-    backends = built if not settings.backend else bench.pick(settings.backend)
+    backends = built if not settings.backend and not settings.with_peers else bench.pick(
+        settings.backend, settings.with_peers)
     plan = planning.make(settings.profile, known, backends, settings.filter, settings.place)
     for line in _lines(plan, remark):
         print(errors.printable(line), file=out)

@@ -16,10 +16,11 @@ from . import profiles, samples
 UNKNOWN = "unknown"
 SLUG = re.compile(r"[a-z0-9-]{1,64}\Z")
 DEFINITION = ("bench/workloads", "bench/workloads.def", "bench/task.h", "bench/workload.h", "bench/deep.c",
+              "bench/histogram.c",
               "bench/bench.c", "bench/run.c", "bench/memory.c", "bench/memcg.c", "bench/gbench")
 IMPLEMENTATION = ("runtime/include", "runtime/src", "threads_baseline/include",
-                  "threads_baseline/src", "bench/backends")
-SOURCES = (".c", ".h", ".cc", ".S", ".def")
+                  "threads_baseline/src", "bench/backends", "bench/peers")
+SOURCES = (".c", ".h", ".cc", ".S", ".def", ".go")
 
 
 def read(path, default=UNKNOWN):
@@ -214,6 +215,8 @@ def describe(root, name, utc, profile, command, told):
                  "hwloc": told.get("hwloc_version", UNKNOWN),
                  "optimized": told.get("optimized", UNKNOWN),
                  "gnuplot": gnuplot_version(), "python": platform.python_version()}
+    if told.get("peers"):
+        toolchain["peers"] = told["peers"]
     built_with = [toolchain[k] for k in ("compiler", "flags", "gbench", "hwloc")]
     parameters = (profiles.TARGET_MS, profiles.CAPACITY_SECONDS)
     return {

@@ -1,7 +1,7 @@
 """From a profile to what this session will run: filters, backends, and the
 table that is printed before anything runs."""
 
-from . import cells, costs, profiles
+from . import cells, costs, peers, profiles
 from .errors import UsageError
 
 SLOWEST_NAMED = 5
@@ -33,6 +33,7 @@ def make(profile, machine, backends, filters=(), place=None):
     for cell in expanded:
         if cell.name not in chosen:
             continue
+        peers.join(cell, backends)
         cell.backends = tuple(b for b in cell.backends if b in backends)
         cell.refused = {b: r for b, r in cell.refused.items() if b in backends}
         if cell.missing:

@@ -8,11 +8,15 @@ can name it. costs.py estimates how long a cell takes.
 from . import cells
 
 BACKENDS = ("gt", "pthread", "pthread-futex", "pthread-pool")
-GROUPS = ("spawn", "switch", "channel", "stack", "memory")
+GROUPS = ("spawn", "switch", "channel", "stack", "memory", "sync", "wake", "parallel")
 
 # Tasks on a pool run to completion: only these cases are offered there.
 POOL_CASES = ("spawn/one", "spawn/storm")
 POOL_REASON = "not offered: a pooled task that blocks can deadlock the pool"
+
+# What a runtime does about tasks that never yield; nothing else can leave it.
+REMEDY_BACKENDS = ("gt",)
+REMEDY_REASON = "not offered: the kernel preempts threads that never yield, whatever the process does"
 
 # Cases of two tasks, whose placement is an axis.
 PAIR_CASES = ("switch/handoff", "channel/ping_pong")
@@ -60,14 +64,20 @@ def _quick():
         Row("spawn/one", P=(1, ALL)),
         Row("spawn/storm", n=(1000,), temp=("warm", "cold"), P=(ALL,)),
         Row("spawn/parked_storm", n=(1000,), P=(ALL,)),
+        Row("spawn/tree", n=(1000,), P=(ALL,)),
         Row("switch/yield", n=(2, 1000), P=(1,)),
         Row("switch/handoff", place=TWO_PAIRS),
         Row("channel/ping_pong", cap=(0, 1), place=TWO_PAIRS),
         Row("channel/prod_cons", p_c=((1, 1),), cap=(128,), P=(ALL,)),
+        Row("channel/sieve", k=(50,), P=(ALL,)),
         Row("stack/grow", bytes=(65536,), P=(1,)),
         Row("stack/grow_warm", bytes=(65536,), P=(1,)),
         Row("stack/regrow", bytes=(65536,), P=(1,)),
         Row("memory/parked", n=(1000,), kind="heavy", P=(ALL,)),
+        Row("sync/mutex", n=(100,), cs=(0,), P=(ALL,)),
+        Row("wake/timer", n=(100,), P=(ALL,)),
+        Row("wake/hog", h=(4,), remedy=("on",), P=(ALL,)),
+        Row("parallel/fib", n=(14,), P=(ALL,)),
     ]
 
 
@@ -81,18 +91,29 @@ def _default():
         Row("spawn/storm", n=(100_000, 1_000_000), temp=("warm",), P=(ALL,), backends=gt_and_pool),
         Row("spawn/parked_storm", n=(100, 1000, 10_000), P=(ALL,)),
         Row("spawn/parked_storm", n=(100_000, 1_000_000), P=(ALL,), backends=("gt",), kind="once"),
+        Row("spawn/tree", n=(1000,), P=(ALL,)),
+        Row("spawn/tree", n=(1_000_000,), P=(1, ALL), backends=("gt",)),
         Row("switch/yield", n=(2, 10, 100, 1000), P=(1,)),
         Row("switch/yield", n=(10_000,), P=(1,), kind="once"),   # 3 s a process on threads
         Row("switch/handoff", place=PAIRS),
         Row("channel/ping_pong", cap=(0,), place=PAIRS),
         Row("channel/ping_pong", cap=(1, 128), place=PLACED),    # free: 10 s a cell, and no headline
         Row("channel/prod_cons", p_c=((1, 1), (4, 4)), cap=(128,), P=(1, ALL)),
+        Row("channel/sieve", k=(100,), P=(ALL,)),
+        Row("channel/sieve", k=(2000,), P=(1, ALL), backends=("gt",)),
         Row("stack/grow", bytes=depths, P=(1,)),
         Row("stack/grow_warm", bytes=depths, P=(1,)),
         Row("stack/regrow", bytes=depths, P=(1,)),
         Row("memory/parked", n=(100, 1000, 10_000), kind="heavy", P=(ALL,)),
         Row("memory/parked", n=(100_000, 1_000_000), backends=("gt",), kind="once", P=(ALL,)),
         Row("memory/capacity", kind="capacity", P=(ALL,)),
+        Row("sync/mutex", n=(2, 100), cs=(0,), P=(ALL,)),
+        Row("sync/mutex", n=(100,), cs=(0,), P=(1,)),
+        Row("wake/timer", n=(100,), P=(ALL,)),
+        Row("wake/timer", n=(10_000,), P=(ALL,), kind="once"),   # 2 s a process on threads
+        Row("wake/hog", h=(4,), remedy=("on", "off"), P=(ALL,)),
+        Row("parallel/fib", n=(16,), P=(1, ALL)),
+        Row("parallel/fib", n=(30,), P=(1, ALL), backends=("gt",)),
     ]
 
 
@@ -104,17 +125,26 @@ def _full():
         Row("spawn/storm", n=(100_000, 1_000_000), temp=("warm",), P=(ALL,), kind="capacity"),
         Row("spawn/parked_storm", n=(100, 1000, 10_000), P=(ALL,)),
         Row("spawn/parked_storm", n=(100_000, 1_000_000), P=(ALL,), kind="capacity"),
+        Row("spawn/tree", n=(1000, 10_000), P=(1, ALL)),
+        Row("spawn/tree", n=(100_000, 1_000_000), P=(1, ALL), kind="capacity"),
         Row("switch/yield", n=(2, 10, 100, 1000, 10_000), P=(1,)),
         Row("switch/yield", n=(100_000,), P=(1,), backends=("gt",)),
         Row("switch/handoff", place=PAIRS),
         Row("channel/ping_pong", cap=(0, 1, 128, 1024), place=PAIRS),
         Row("channel/prod_cons", p_c=((1, 1), (4, 4)), cap=(128, 1024), P=(1, ALL)),
+        Row("channel/sieve", k=(100, 200), P=(1, ALL)),
+        Row("channel/sieve", k=(2000,), P=(1, ALL), kind="once"),   # 20 s a round on threads
         Row("stack/grow", bytes=depths, P=(1,)),
         Row("stack/grow_warm", bytes=depths, P=(1,)),
         Row("stack/regrow", bytes=depths, P=(1,)),
         Row("memory/parked", n=(100, 1000, 10_000), kind="heavy", P=(ALL,)),
         Row("memory/parked", n=(100_000, 1_000_000), kind="capacity", P=(ALL,)),
         Row("memory/capacity", kind="capacity", P=(ALL,)),
+        Row("sync/mutex", n=(1, 2, 100), cs=(0, 1000), P=(1, ALL)),
+        Row("wake/timer", n=(100, 1000, 10_000), P=(1, ALL)),
+        Row("wake/hog", h=(0, 4), remedy=("on", "off"), P=(ALL,)),
+        Row("parallel/fib", n=(16, 18), P=(1, ALL)),
+        Row("parallel/fib", n=(30,), P=(1, ALL), kind="capacity"),
     ]
 
 
@@ -170,13 +200,15 @@ def expand(profile, machine):
             if cell in seen:
                 continue
             seen.add(cell)
-            offered, refused = _offered(row)
+            offered, refused = _offered(row, axes)
             result.append(Cell(cell, row.kind, offered, refused, missing))
     return result
 
 
-def _offered(row):
+def _offered(row, axes):
     refused = {}
+    if axes.get("remedy") == "off":
+        refused.update((b, REMEDY_REASON) for b in row.backends if b not in REMEDY_BACKENDS)
     if row.case not in POOL_CASES and "pthread-pool" in row.backends:
         refused["pthread-pool"] = POOL_REASON
     return [b for b in row.backends if b not in refused], refused

@@ -5,7 +5,7 @@ A section is (id, title, blocks); a block is one of the classes below. All text 
 
 import math
 
-from . import report_facts, report_tables, stats, verdicts
+from . import peers, report_facts, report_tables, stats, verdicts
 from .report_words import clean, figure, operation
 
 HOW_JUDGED = (
@@ -20,6 +20,10 @@ HEADLINE = (
     "the cell, on the same CPUs and placement; the ratio to plain pthread stands beside it. The fastest is found from "
     "the same samples, which leans slightly against gt. A pair of tasks on several CPUs without a placement is shown "
     "and is no headline.")
+PEERS = (
+    "%s: not part of any headline. A port is the workloads written again in another language, a peer the workloads "
+    "themselves on another library; the column “gt / this” sets them against gt, cell by cell, paired by "
+    "round and without a verdict. bench/BIAS.md says what they favour and what favours them.")
 TOO_FEW_ROUNDS = (
     "“every round agrees, too few rounds”: with n rounds the sign test cannot go below 2^(1-n), 0.031 for 6, "
     "so in a family of two or more cells six rounds are not enough, however large the difference. "
@@ -82,6 +86,9 @@ def _pictures(pictures, group):
 
 def _verdicts(model):
     blocks = [Bullets(verdicts.of_model(model)), Paragraph(HEADLINE), Paragraph(HOW_JUDGED)]
+    others = [peers.label(b) for b in model.backends if peers.is_peer(b)]
+    if others:
+        blocks.append(Paragraph(PEERS % ", ".join(others)))
     if model.count(stats.ROUNDS_MISSING):
         blocks.append(Paragraph(TOO_FEW_ROUNDS))
     blocks.append(Paragraph(NOT_BUILT))

@@ -14,15 +14,15 @@ points of one line of one chart, among which a reader picks. Every line is print
 is picked between lines; how many headlines survive a correction over the whole run is printed beside.
 """
 
-from . import stats
+from . import peers, stats
 
 SUBJECT = "gt"
 PLAIN = "pthread"
 FAMILY_PREFIX = "pthread"
-BACKEND_ORDER = ("gt", "pthread", "pthread-futex", "pthread-pool", "go")
-GROUP_ORDER = ("spawn", "switch", "channel", "stack", "memory")
+BACKEND_ORDER = ("gt", "pthread", "pthread-futex", "pthread-pool") + peers.PEERS
+GROUP_ORDER = ("spawn", "switch", "channel", "stack", "memory", "sync", "wake", "parallel")
 PAIR_WORKLOADS = ("switch/handoff", "channel/ping_pong")
-NUMERIC_AXES = ("n", "bytes", "p", "c", "cap", "P")
+NUMERIC_AXES = ("n", "k", "bytes", "p", "c", "cap", "cs", "h", "P")
 PLACE_ORDER = ("", "same-pu", "smt", "same-llc", "cross-llc", "cross-numa", "cross-package", "free")
 KERNEL_MEMORY_FROM = 1000
 MEMORY_PARTS = ("user_bytes", "page_table_bytes", "kernel_stack_bytes", "slab_bytes")
@@ -71,7 +71,8 @@ def backend_key(name):
 
 
 class Metric:
-    """What a workload's value is: kind "time" (ns per operation) or "bytes" (per task)."""
+    """What a workload's value is: kind "time" (ns per operation), "lateness" (ns at the 99th percentile), "bytes"
+    (per task) or "tasks" (no cost at all)."""
 
     def __init__(self, kind, value):
         self.kind, self.value = kind, value
@@ -101,7 +102,14 @@ def _time(sample):
     return sample["ns_per_op"] or None
 
 
+def _lateness(sample):
+    latency = sample.get("latency")
+    return (latency["p99"] or None) if latency else None
+
+
 def metric_of(workload):
+    if workload.startswith("wake/"):
+        return Metric("lateness", _lateness)
     if workload == "memory/parked":
         return Metric("bytes", _bytes_per_task)
     if workload == "memory/capacity":
@@ -158,6 +166,8 @@ class Series:
     def _no_value_reason(self):
         if self.metric.kind == "tasks":
             return "a number of tasks, not a cost"
+        if self.metric.kind == "lateness":
+            return "no lateness recorded"
         memory = (self.good[0].get("memory") or {}) if self.good else {}
         if memory.get("n") and memory["n"] < KERNEL_MEMORY_FROM:
             return "kernel memory per task is quoted from n >= %d" % KERNEL_MEMORY_FROM

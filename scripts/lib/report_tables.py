@@ -1,7 +1,7 @@
 """The tables of a report."""
 
+from . import peers, stats
 from . import report_content as content
-from . import stats
 from .chart_bars import split_of
 from .report_model import KERNEL_MEMORY_FROM, MEMORY_PARTS, SUBJECT, verdict_words
 from .report_words import (count, count_bytes, figure, interval_words, nanoseconds, per_op, ratio_words)
@@ -12,18 +12,26 @@ TIME_HEADER = [("cell", True), ("backend", True), ("time/op", False), ("interval
 MEMORY_HEADER = [("cell", True), ("backend", True), ("bytes/task", False), ("interval", False), ("n", False),
                  ("user", False), ("page tables", False), ("kernel stack", False), ("slab", False),
                  ("gt / this", False), ("verdict", True)]
+LATENESS_HEADER = [("cell", True), ("backend", True), ("p99", False), ("interval", False), ("n", False),
+                   ("p50", False), ("p90", False), ("p99.9", False), ("max", False), ("CPU time/op", False),
+                   ("gt / this, at p99", False), ("verdict", True)]
+LATENESS = ("p50", "p90", "p999", "max")
 LOUDEST = 8
 
 
 def group(model, workloads):
-    """The tables of one group: one of times, one of memory."""
+    """The tables of one group: of times, of how late things were, of shares, of memory."""
     blocks = []
-    timed = [c for w in workloads if not w.startswith("memory/") for c in model.of_workload(w)]
+    timed = [c for w in workloads if not w.startswith(("memory/", "wake/")) for c in model.of_workload(w)]
+    late = [c for w in workloads if w.startswith("wake/") for c in model.of_workload(w)]
     parked = [c for w in workloads if w == "memory/parked" for c in model.of_workload(w)]
     other = [c for w in workloads if w.startswith("memory/") and w not in ("memory/parked", "memory/capacity")
              for c in model.of_workload(w)]
     if timed or other:
         blocks.append(content.Table(TIME_HEADER, _rows(model, timed + other, _time_columns), True))
+    if late:
+        blocks.append(content.Table(LATENESS_HEADER, _rows(model, late, _lateness_columns), True))
+    blocks += _shares(model, timed)
     if parked:
         blocks.append(content.Table(MEMORY_HEADER, _rows(model, parked, _memory_columns), True))
     if "memory/capacity" in workloads:
@@ -40,7 +48,7 @@ def _rows(model, cells, columns):
             series = model.get(cell, backend)
             if series is None or (series.state == "skipped" and not series.good):
                 continue
-            cells_ = [(cell.name if first else "", "text"), (backend, "text")] + columns(series)
+            cells_ = [(cell.name if first else "", "text"), (peers.label(backend), "text")] + columns(series)
             rows.append(cells_ + _ratio_columns(model, cell, series))
             first = False
     return rows
@@ -83,6 +91,35 @@ def _rate(samples, keys):
         if usage and operations and all(isinstance(usage.get(key), int) for key in keys):
             rates.append(sum(usage[key] for key in keys) / operations)
     return stats.median(rates) if rates else None
+
+
+def _lateness_columns(series):
+    """Medians over the processes, each of which had percentiles of its own."""
+    columns = _value_columns(series, series.good, series.values, nanoseconds)
+    found = [s["latency"] for s in series.good if s.get("latency")]
+    for key in LATENESS:
+        columns.append((nanoseconds(stats.median([latency[key] for latency in found])) if found else "-", None))
+    cpu = [s["cpu_ns_per_op"] for s in series.good if s["cpu_ns_per_op"] is not None]
+    return columns + [(nanoseconds(stats.median(cpu)) if cpu else "-", None)]
+
+
+def _shares(model, cells):
+    """How evenly a mutex served its tasks."""
+    rows = []
+    for cell in cells:
+        for backend in model.backends:
+            series = model.get(cell, backend)
+            found = [s for s in series.good if s.get("fairness") and s["operations"]] if series else []
+            if found:
+                least, most = (stats.median([s["fairness"][key] * s["fairness"]["tasks"] / s["operations"]
+                                             for s in found]) for key in ("min", "max"))
+                rows.append([(cell.name, "text"), (backend, "text"), (figure(least), None), (figure(most), None)])
+    if not rows:
+        return []
+    return [content.Paragraph("The operations of the least and of the most favoured task, where an equal share is 1. "
+                              "0 is a task that had nothing left to do when it came: a scheduler that lets one task "
+                              "run on has no contention, and shows it here."),
+            content.Table([("cell", True), ("backend", True), ("least", False), ("most", False)], rows, True)]
 
 
 def _memory_columns(series):
@@ -131,9 +168,10 @@ def limits(model):
         for backend in model.backends:
             series = model.get(cell, backend)
             for limit, samples in _by_limit(series):
-                rows.append([(cell.name if first else "", "text"), (backend, "text"), (count(limit["reached"]), None),
-                             (str(limit["errno"] or "unknown"), "text"), (_limit_value(limit), "text"),
-                             (str(len(samples)), None), (samples[0]["reason"] or "", "why")])
+                rows.append([(cell.name if first else "", "text"), (peers.label(backend), "text"),
+                             (count(limit["reached"]), None), (str(limit["errno"] or "unknown"), "text"),
+                             (_limit_value(limit), "text"), (str(len(samples)), None),
+                             (samples[0]["reason"] or "", "why")])
                 first = False
     if not rows:
         return [content.Paragraph("No cell of this run ended at a limit of the system.")]

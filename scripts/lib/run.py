@@ -9,7 +9,7 @@ import random
 import shutil
 
 from . import bench as bench_module
-from . import errors, machine, planning, profiles, progress, runner, samples, session, store
+from . import errors, machine, peers, planning, profiles, progress, runner, samples, session, store
 
 PLAN_SCHEMA = "greenbench.plan/1"
 WATCHDOG_SECONDS = 120
@@ -22,6 +22,7 @@ class Settings:
         self.root = root
         self.profile = "default"
         self.filter, self.backend, self.place = [], [], None
+        self.with_peers = False
         self.group = None       # only this group: a target of the Meson flow
         self.machine = self.output = self.bench_dir = self.seed = self.mem = None
         self.spin_ns, self.watchdog = profiles.SPIN_NS, WATCHDOG_SECONDS
@@ -68,7 +69,7 @@ def open_run(settings, warn):
     machine.json, topology.xml and plan.json. Raises GreenbenchError."""
     check_gt_variables(warn)
     bench = bench_module.Bench(settings.bench_dir)
-    backends = bench.pick(settings.backend)
+    backends = bench.pick(settings.backend, settings.with_peers)
     if settings.place is not None:
         planning.check_place(settings.place)
     name = store.check_machine_name(settings.machine or machine.slug())
@@ -79,7 +80,7 @@ def open_run(settings, warn):
         plan = make_plan(settings, told, backends)
         store.write_json(os.path.join(path, "machine.json"), machine.describe(
             settings.root, name, utc, settings.profile, settings.command, told))
-        bench.topology(backends[0], os.path.join(path, "topology.xml"))
+        bench.topology(bench.reference(backends), os.path.join(path, "topology.xml"))
         write_plan(path, settings, "running", {}, plan)
     except BaseException:
         store.remove_empty_run(path)
@@ -89,12 +90,13 @@ def open_run(settings, warn):
 
 def ask(bench, backends, settings):
     """What an executable says of the machine and of its own build."""
-    told = bench.machine(backends[0])
+    reference = bench.reference(backends)
+    told = bench.machine(reference)
     if told.get("optimized") is False and not settings.allow_debug:
         raise errors.UnsupportedError(
             "%s is a debug build and measures nothing: build with --buildtype=release"
-            " (--allow-debug runs it all the same)" % bench.path(backends[0]))
-    return told
+            " (--allow-debug runs it all the same)" % bench.path(reference))
+    return dict(told, peers=peers.versions(bench.directory, backends))
 
 
 def make_plan(settings, told, backends):

@@ -25,7 +25,7 @@ MAX_DOCUMENT = 1024 * 1024
 
 # What a bench executable prints, null where it measured nothing.
 PRINTED = ("schema", "cell", "backend", "status", "reason", "rounds", "unit", "operations", "gbench",
-           "ns_per_op", "cpu_ns_per_op", "ledger", "usage", "memory", "limit", "env")
+           "ns_per_op", "cpu_ns_per_op", "ledger", "usage", "memory", "latency", "fairness", "limit", "env")
 
 
 class Run:

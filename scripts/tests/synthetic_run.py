@@ -22,6 +22,11 @@ TIMES = {
     "switch/handoff/P:1/place:same-pu": (29, 2250, 1480, None),
     "switch/handoff/P:2/place:same-llc": (140, 5100, 138, None),
     "channel/prod_cons/p:1/c:1/cap:128/P:2": (48, 260, 121, None),
+    "channel/sieve/k:100/P:2": (5200, 505000, 820000, None),
+    "sync/mutex/n:100/cs:0/P:2": (24, 39, 33, None),
+    "wake/timer/n:100/P:2": (101000, 123000, 113000, None),
+    "wake/hog/h:4/remedy:on/P:2": (1400000, 1400000, 1400000, None),
+    "parallel/fib/n:16/P:2": (190, 72000, 58000, None),
 }
 for _n, _f in ((100, 1.2), (1000, 1.0), (10000, 1.1), (100000, 1.9)):
     for _temp, _g in (("cold", 4), ("warm", 1)):
@@ -114,8 +119,18 @@ def _plain_cells(rng, replicates):
                                          "not offered: a pooled task that blocks can deadlock the pool", exit=77))
                     continue
                 value = ns * weather * math.exp(rng.expovariate(1 / 0.02))
-                lines.append(sample(cell, backend, round(value, 4), replicate))
+                lines.append(sample(cell, backend, round(value, 4), replicate, **_distribution(cell, value)))
     return lines
+
+
+def _distribution(cell, ns):
+    if cell.startswith("wake/"):
+        p50 = int(ns / 2)
+        return {"latency": {"p50": p50, "p90": 2 * p50, "p99": 30 * p50, "p999": 50 * p50, "max": 70 * p50,
+                            "count": 60000}}
+    if cell.startswith("sync/mutex"):
+        return {"fairness": {"tasks": 100, "min": 150, "max": 1800}}
+    return {}
 
 
 def _memory_cells(rng, replicates):

@@ -67,6 +67,24 @@ class ProfileTest(support.Case):
             else:
                 self.assertFalse(offered, name)
 
+    def test_a_remedy_is_switched_off_only_where_there_is_a_switch(self):
+        found = names("default", two_cpus())
+        self.assertEqual(found["wake/hog/h:4/remedy:off/P:2"].backends, ("gt",))
+        self.assertEqual(found["wake/hog/h:4/remedy:off/P:2"].refused["pthread"], profiles.REMEDY_REASON)
+        self.assertEqual(found["wake/hog/h:4/remedy:on/P:2"].backends, ("gt", "pthread", "pthread-futex"))
+
+    def test_every_cell_has_an_estimate_that_grows_with_its_size(self):
+        for profile in profiles.PROFILES:
+            for cell in profiles.expand(profile, two_cpus()):
+                for backend in cell.backends:
+                    self.assertGreater(costs.process_seconds(cell.name, backend), 0, cell.name)
+        for small, large in (("parallel/fib/n:16/P:1", "parallel/fib/n:30/P:1"),
+                             ("channel/sieve/k:100/P:1", "channel/sieve/k:2000/P:1"),
+                             ("spawn/tree/n:1000/P:1", "spawn/tree/n:1000000/P:1"),
+                             ("wake/timer/n:100/P:1", "wake/timer/n:10000/P:1")):
+            for backend in ("gt", "pthread"):
+                self.assertLess(costs.process_seconds(small, backend), costs.process_seconds(large, backend))
+
     def test_profiles_fit_into_their_time_on_two_cpus(self):
         for name, profile in profiles.PROFILES.items():
             total = sum(costs.cell_seconds(name, c)[1] for c in profiles.expand(name, two_cpus()))

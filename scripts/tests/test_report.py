@@ -19,8 +19,8 @@ from lib import errors, plots, report, report_words, samples  # noqa: E402
 from test_html import Outline, active_content  # noqa: E402
 
 HAVE_GNUPLOT = shutil.which("gnuplot") is not None
-SECTIONS = ["verdicts", "environment", "hero", "spawn", "switch", "channel", "stack", "memory", "limits", "absent",
-            "noise", "provenance"]
+SECTIONS = ["verdicts", "environment", "hero", "spawn", "switch", "channel", "stack", "memory", "sync", "wake",
+            "parallel", "limits", "absent", "noise", "provenance"]
 
 
 class Stored(unittest.TestCase):
@@ -53,6 +53,17 @@ class Whole(unittest.TestCase):
         for path in report.write(cls.dir):
             with open(path, encoding="utf-8") as handle:
                 cls.pages.append(handle.read())
+
+    def test_how_late_things_were_is_compared_at_the_99th_percentile(self):
+        row = next(line for line in self.pages[1].splitlines() if line.startswith("| wake/timer/n:100/P:2 | gt "))
+        p99, p50, highest = (float(row.split("|")[i].split()[0]) for i in (3, 6, 9))
+        self.assertTrue(0.9 < p99 * 1000 / 30 / p50 < 1.1, row)     # ms, us
+        self.assertTrue(2.1 < highest / p99 < 2.6, row)
+        self.assertIn("| wake/hog/h:4/remedy:on/P:2 | gt ", self.pages[1])
+
+    def test_a_mutex_shows_the_share_of_the_least_and_the_most_favoured_task(self):
+        self.assertIn("| sync/mutex/n:100/cs:0/P:2 | gt | 0.25", self.pages[1])
+        self.assertIn("| gt | 0.250 | 3.00 |", self.pages[1])
 
     def test_sections_are_in_the_order_of_the_design(self):
         page, text = self.pages
@@ -201,7 +212,7 @@ class Hostile(Stored):
                 self.assertEqual(re.findall(r"\]\((?!charts/)", text), [])
                 self.assertEqual(Outline(text).tags, [])
                 widths = {line.count("|") for line in text.split("\n") if line.startswith("|")}
-                self.assertTrue(widths <= {3, 6, 7, 8, 11, 12}, widths)
+                self.assertTrue(widths <= {3, 5, 6, 7, 8, 11, 12, 13}, widths)
 
 
 class Refusals(Stored):

@@ -10,11 +10,13 @@
 
 #include "gt/gt.h"
 
-#define TASK_BACKEND_NAME "gt"
-#define TASK_CAN_BLOCK    1
+#define TASK_BACKEND_NAME    "gt"
+#define TASK_CAN_BLOCK       1
+#define TASK_REMEDY_OPTIONAL 1
 
 typedef gt_group task_group;
 typedef gt_sem task_sem;
+typedef gt_mutex task_mutex;
 typedef gt_chan task_chan;
 
 static inline void task_backend_pin(int worker, void *arg)
@@ -33,6 +35,7 @@ static inline int task_main(const struct task_config *config, void (*root)(void 
         .spin_ns = config->spin_ns > 0 ? config->spin_ns : -1,
         .on_worker_start = config->pinned ? task_backend_pin : NULL,
         .on_worker_start_arg = (void *)(uintptr_t)config,
+        .hog_ns = config->no_remedy ? -1 : 0,
     };
     int64_t left = gt_run(&c, root, arg);
     if (left < 0 && *gt_start_error())
@@ -98,6 +101,26 @@ static inline void task_sem_post(task_sem *sem)
 static inline void task_sem_destroy(task_sem *sem)
 {
     (void)sem;
+}
+
+static inline void task_mutex_init(task_mutex *mutex)
+{
+    *mutex = (gt_mutex){0};
+}
+
+static inline void task_mutex_lock(task_mutex *mutex)
+{
+    gt_mutex_lock(mutex);
+}
+
+static inline void task_mutex_unlock(task_mutex *mutex)
+{
+    gt_mutex_unlock(mutex);
+}
+
+static inline void task_mutex_destroy(task_mutex *mutex)
+{
+    (void)mutex;
 }
 
 static inline task_chan *task_chan_create(size_t elem_size, size_t capacity)

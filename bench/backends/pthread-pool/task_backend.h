@@ -7,11 +7,13 @@
 #include "tb/tb_pool.h"
 #include "tb/tb_pthread.h"
 
-#define TASK_BACKEND_NAME "pthread-pool"
-#define TASK_CAN_BLOCK    0
+#define TASK_BACKEND_NAME    "pthread-pool"
+#define TASK_CAN_BLOCK       0
+#define TASK_REMEDY_OPTIONAL 0
 
 typedef struct tb_pool_group task_group;
 typedef struct tb_sem task_sem;
+typedef struct tb_mutex task_mutex;
 typedef struct tb_chan task_chan;
 
 static inline int task_main(const struct task_config *config, void (*root)(void *), void *arg)
@@ -74,6 +76,26 @@ static inline void task_sem_post(task_sem *sem)
 static inline void task_sem_destroy(task_sem *sem)
 {
     tb_sem_destroy(sem);
+}
+
+static inline void task_mutex_init(task_mutex *mutex)
+{
+    tb_mutex_init(mutex);
+}
+
+static inline void task_mutex_lock(task_mutex *mutex)
+{
+    tb_mutex_lock(mutex);
+}
+
+static inline void task_mutex_unlock(task_mutex *mutex)
+{
+    tb_mutex_unlock(mutex);
+}
+
+static inline void task_mutex_destroy(task_mutex *mutex)
+{
+    tb_mutex_destroy(mutex);
 }
 
 static inline task_chan *task_chan_create(size_t elem_size, size_t capacity)
