@@ -7,13 +7,15 @@ set terminal svg size WIDTH,HEIGHT dynamic noenhanced font "sans-serif,12" backg
 set output "chart.svg"
 set key noenhanced
 
-# Okabe-Ito colours, one per backend: gt, pthread, pthread-futex, pthread-pool, go, any other.
+# Okabe-Ito colours, one per backend: gt, pthread, pthread-futex, pthread-pool, go, boost_fiber, st, any other.
 set linetype 1 linecolor rgb "#0072B2" linewidth 2.4 dashtype 1            pointtype 7  pointsize 0.8
 set linetype 2 linecolor rgb "#D55E00" linewidth 1.8 dashtype (12,5)       pointtype 5  pointsize 0.8
 set linetype 3 linecolor rgb "#E69F00" linewidth 1.8 dashtype (4,4)        pointtype 9  pointsize 1.0
 set linetype 4 linecolor rgb "#009E73" linewidth 1.8 dashtype (12,4,3,4)   pointtype 13 pointsize 1.0
 set linetype 5 linecolor rgb "#CC79A7" linewidth 1.8 dashtype (18,6)       pointtype 11 pointsize 1.0
 set linetype 6 linecolor rgb "#56B4E9" linewidth 1.8 dashtype (2,6)        pointtype 15 pointsize 0.9
+set linetype 7 linecolor rgb "#000000" linewidth 1.8 dashtype (9,3,2,3,2,3) pointtype 3 pointsize 0.9
+set linetype 8 linecolor rgb "#999999" linewidth 1.8 dashtype (6,6)        pointtype 1  pointsize 0.9
 # The same backends once more, hollow: the second variant of a pair (cold beside warm).
 set linetype 11 linecolor rgb "#0072B2" linewidth 1.2 dashtype (2,3)       pointtype 6  pointsize 0.8
 set linetype 12 linecolor rgb "#D55E00" linewidth 1.2 dashtype (8,3,2,3)   pointtype 4  pointsize 0.8
@@ -21,6 +23,8 @@ set linetype 13 linecolor rgb "#E69F00" linewidth 1.2 dashtype (2,6)       point
 set linetype 14 linecolor rgb "#009E73" linewidth 1.2 dashtype (8,3)       pointtype 12 pointsize 1.0
 set linetype 15 linecolor rgb "#CC79A7" linewidth 1.2 dashtype (4,2)       pointtype 10 pointsize 1.0
 set linetype 16 linecolor rgb "#56B4E9" linewidth 1.2 dashtype (4,6)       pointtype 14 pointsize 0.9
+set linetype 17 linecolor rgb "#000000" linewidth 1.2 dashtype (3,3)       pointtype 2  pointsize 0.9
+set linetype 18 linecolor rgb "#999999" linewidth 1.2 dashtype (3,6)       pointtype 1  pointsize 0.7
 
 INK = "#333333"
 FAINT = "#d9d9d9"
