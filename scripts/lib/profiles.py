@@ -148,10 +148,34 @@ def _full():
     ]
 
 
+def _peers():
+    """One row for each goal that the runtime has set itself beside the peers; threads only where they are up to it."""
+    light = ("gt",)     # and the peers, which go where gt does
+    return [
+        Row("switch/yield", n=(2,), P=(1,)),
+        Row("switch/yield", n=(10_000,), P=(1,), backends=light),
+        Row("spawn/one", P=(1, ALL)),
+        Row("spawn/storm", n=(1_000_000,), temp=("warm",), P=(1, ALL), backends=("gt", "pthread-pool")),
+        Row("spawn/parked_storm", n=(1_000_000,), P=(1, ALL), backends=light),
+        Row("channel/ping_pong", cap=(0,), place=PAIRS),
+        Row("channel/prod_cons", p_c=((1, 1),), cap=(128,), P=(1, ALL)),
+        Row("spawn/tree", n=(1_000_000,), P=(1, ALL), backends=light),
+        Row("parallel/fib", n=(30,), P=(1, ALL), backends=light),
+        Row("channel/sieve", k=(2000,), P=(1, ALL), backends=light),
+        Row("sync/mutex", n=(100,), cs=(0,), P=(1, ALL)),
+        Row("wake/timer", n=(10_000,), P=(ALL,)),
+        Row("wake/hog", h=(4,), remedy=("on",), P=(ALL,)),
+        Row("stack/grow", bytes=(65536,), P=(1,)),
+        Row("stack/grow_warm", bytes=(65536,), P=(1,)),
+        Row("memory/parked", n=(10_000,), kind="heavy", P=(ALL,)),
+    ]
+
+
 PROFILES = {
     "quick": Profile({"cheap": 6, "heavy": 6, "once": 1, "capacity": 1}, 90, _quick()),
     "default": Profile({"cheap": 10, "heavy": 6, "once": 1, "capacity": 1}, 360, _default()),
     "full": Profile({"cheap": 20, "heavy": 10, "once": 1, "capacity": 3}, 3600, _full()),
+    "peers": Profile({"cheap": 10, "heavy": 6, "once": 1, "capacity": 1}, 900, _peers()),
 }
 
 

@@ -5,7 +5,7 @@ A section is (id, title, blocks); a block is one of the classes below. All text 
 
 import math
 
-from . import peers, report_facts, report_tables, stats, verdicts
+from . import peers, profiles, report_facts, report_tables, stats, verdicts
 from .report_words import clean, figure, operation
 
 HOW_JUDGED = (
@@ -102,7 +102,7 @@ def _group(model, group, pictures):
     workloads = [w for w in model.workloads() if w.split("/")[0] == group]
     blocks.append(Bullets("%s: one operation = %s." % (w, operation(w)) for w in workloads))
     profile = model.run.machine.get("profile") or "default"
-    profile = profile if profile in ("quick", "default", "full") else "default"
+    profile = profile if profile in profiles.PROFILES else "default"
     blocks.append(Command("Again:", "scripts/greenbench run --profile %s --filter '%s/*'" % (profile, group)))
     blocks += report_tables.group(model, workloads)
     return blocks
