@@ -13,7 +13,7 @@ import (
 // boundVariable tells the second start of this program that it is one.
 const boundVariable = "GREENBENCH_GO_BOUND"
 
-// goVariables configure the Go runtime. It is measured in its default
+// goVariables configure the Go runtime, which is measured in its default
 // configuration, so they are not passed on.
 var goVariables = []string{"GOGC=", "GOMEMLIMIT=", "GODEBUG=", "GOMAXPROCS=", "GOTRACEBACK=", boundVariable + "="}
 

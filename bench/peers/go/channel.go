@@ -32,7 +32,7 @@ func (s *side) send(sequence uint64) {
 }
 
 func (s *side) receive(sequence uint64) {
-	if <-s.in == sequence {
+	if <-s.in == sequence && !(loseMessage && sequence == pingPongUnit/2) {
 		s.received++
 		s.sum += mix(sequence)
 	}
@@ -125,6 +125,9 @@ func (w *partner) consume() {
 	s.ready.arrive()
 	<-s.open
 	for message := range s.channel {
+		if loseMessage && message == messagesPerProducer/2 {
+			continue
+		}
 		w.count++
 		w.sum += mix(message)
 	}

@@ -10,9 +10,11 @@
 //	bench.go     what a workload may ask of the harness: region, ledger, budget
 //	run.go       warm-up, pilot, measurement and judgement
 //	bind.go      CPUs, and the environment that the Go runtime starts with
-//	memory.go    the memory probe
+//	memory.go    the memory probe; memory/parked
+//	latency.go   quantiles
 //	sample.go    the lines of JSON
-//	<group>.go   the workloads of one group
+//	<group>.go   the workloads of one group; select.go is channel's
+//	lose_*.go    a fault to be planted, for tests
 //
 // What is measured, and why, is said once, in bench/WORKLOADS.md and in the C
 // sources; comments here tell where Go differs.

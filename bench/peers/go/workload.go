@@ -29,7 +29,7 @@ const (
 var workloads = []*workload{
 	&spawnOne, &spawnStorm, &spawnParkedStorm, &spawnTree,
 	&switchYield,
-	&channelPingPong, &channelProdCons, &channelSieve,
+	&channelPingPong, &channelProdCons, &channelSelect, &channelSieve,
 	&stackGrow, &stackGrowWarm, &stackRegrow,
 	&memoryParked,
 	&syncMutex,

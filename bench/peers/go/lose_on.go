@@ -1,0 +1,5 @@
+//go:build lose_message
+
+package main
+
+const loseMessage = true
