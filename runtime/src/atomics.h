@@ -31,7 +31,9 @@
 #define GTI_CAS(x, expected, v, mo)                                                                \
     (x)($).compare_exchange_strong(expected, v, rl::mo_##mo, rl::mo_relaxed)
 #define GTI_FENCE(mo) rl::atomic_thread_fence(rl::mo_##mo, $)
-#define gti_pause()   rl::yield(1, $)
+/* Relacy knows no membarrier: both ends are full fences there. */
+#define GTI_LIGHT_FENCE() GTI_FENCE(seq_cst)
+#define gti_pause()       rl::yield(1, $)
 
 #else
 
@@ -60,7 +62,14 @@
 
 /* On x86 a locked read-modify-write of the stack orders stores before later
  * loads at half the price of mfence; compilers know that. */
-#define GTI_FENCE(mo) __atomic_thread_fence(GTI_MO_##mo)
+#define GTI_FENCE(mo)       __atomic_thread_fence(GTI_MO_##mo)
+/* One end of a pair of fences whose other end is gti_os_membarrier(): it holds
+ * back the compiler only. */
+#define GTI_LIGHT_FENCE()   __atomic_signal_fence(__ATOMIC_SEQ_CST)
+
+/* A counter that one thread writes and others read. */
+#define GTI_COUNT_ADD(x, n) GTI_STORE(x, GTI_LOAD(x, relaxed) + (n), relaxed)
+#define GTI_COUNT(x)        GTI_COUNT_ADD(x, 1u)
 
 #if defined(__x86_64__)
 #define gti_pause() __builtin_ia32_pause()

@@ -5,11 +5,12 @@
  *   - A receiver waits only while the ring is empty and no sender waits; a
  *     sender only while the ring is full and no receiver waits. So at most one
  *     of the two queues has tasks.
- *   - A waiting task's `slot` points to the element to send or to the place
- *     to receive into. Who takes it off the queue copies there and then makes
- *     it ready; the copy happens under the lock, so close() cannot come
+ *   - A waiter's `slot` points to the element to send or to the place to
+ *     receive into. Who takes it off the queue copies there and then makes its
+ *     task ready; the copy happens under the lock, so close() cannot come
  *     between.
  *   - After close the ring drains and nobody waits.
+ * Waiters that somebody else has claimed (waitq.h) do not count in this.
  *
  * The element goes straight from the sender's memory to the receiver's: one
  * copy, and the woken task has nothing left to do but return.
@@ -18,21 +19,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "waitq.h"
+#include "chan.h"
 
 #define MAX_ELEM ((size_t)65536)
 #define MAX_RING ((size_t)1 << 40)
-
-struct gt_chan {
-    GTI_ATOMIC(uint32_t) lock; /* protects the rest */
-    uint32_t elem_size;
-    size_t capacity;
-    size_t head, tail;     /* free-running counts of elements taken and put */
-    size_t read, write;    /* the same as positions, 0..capacity-1 */
-    gt_waitq recvq, sendq; /* their own locks are not used */
-    bool closed;
-    char *ring; /* behind the struct, 16-byte aligned */
-};
 
 #define RING_OFFSET ((sizeof(gt_chan) + 15) & ~(size_t)15)
 
@@ -61,16 +51,21 @@ void gt_chan_destroy(gt_chan *ch)
     free(ch);
 }
 
-/* How one operation is compiled: `word` says that elements are 8 bytes, `wait`
- * that it may wait. Both are constants where the functions below are inlined,
- * so the common case has no call in it but tail calls (worker.h). */
+/* How one operation is compiled: `word` says that elements are 8 bytes,
+ * `contest` that waiters may be contested. Both are constants where the
+ * functions below are inlined, so the common case has no call in it but tail
+ * calls (worker.h). */
+enum wait { WAIT, TRY, UNTIL };
+
 struct mode {
-    bool word, wait;
+    bool word, contest;
+    enum wait wait;
 };
 
-static const struct mode word_mode = {true, true};
-static const struct mode any_mode = {false, true};
-static const struct mode try_mode = {false, false};
+static const struct mode word_mode = {true, false, WAIT};
+static const struct mode any_mode = {false, true, WAIT};
+static const struct mode try_mode = {false, true, TRY};
+static const struct mode until_mode = {false, true, UNTIL};
 
 GTI_INLINE void copy(struct mode m, const gt_chan *ch, void *to, const void *from)
 {
@@ -102,58 +97,107 @@ GTI_INLINE int unlock_and_return(gt_chan *ch, int result)
     return result;
 }
 
-GTI_INLINE int wait_on(struct gti_worker *w, gt_chan *ch, gt_waitq *q, void *slot)
+GTI_INLINE struct gti_waiter *pop(struct mode m, gt_waitq *q)
 {
-    struct gti_task *self = gti_park_self(w);
-    self->slot = slot;
-    gti_waitq_push(q, self);
-    return gti_park(w, gti_park_unlock, &ch->lock);
+    return m.contest ? gti_waitq_pop(q) : gti_waitq_unlink_first(q);
 }
 
-/* The lock is held, and is released on the way. */
-GTI_INLINE int send_locked(struct mode m, gt_chan *ch, const void *elem)
+GTI_INLINE int wait_on(struct mode m, struct gti_worker *w, gt_chan *ch, gt_waitq *q, void *slot,
+                       enum gti_wait_kind kind, int64_t deadline)
 {
-    struct gti_worker *w = gti_worker_self();
-    struct gti_task *receiver = gti_waitq_pop(&ch->recvq);
+    if (m.wait == TRY)
+        return unlock_and_return(ch, -EAGAIN);
+    if (m.wait == UNTIL)
+        return gti_waitq_wait_until(w, q, &ch->lock, slot, kind, deadline);
+    return gti_waitq_wait(w, q, &ch->lock, slot, kind);
+}
+
+/* Send if that needs no waiting: 0, -EPIPE, or -EAGAIN. *ret_wake is the task
+ * to make ready once the lock is released, if there is one. */
+GTI_INLINE int put(struct mode m, gt_chan *ch, const void *elem, struct gti_task **ret_wake)
+{
+    struct gti_waiter *receiver = pop(m, &ch->recvq);
     if (receiver) {
         copy(m, ch, receiver->slot, elem);
-        gti_spin_unlock(ch->lock);
-        return gti_ready(w, receiver, 0);
+        *ret_wake = gti_waiter_task(receiver);
+        return 0;
     }
     if (gti_unlikely(ch->closed))
-        return unlock_and_return(ch, -EPIPE);
-    if (ch->tail - ch->head < ch->capacity) {
-        ring_put(m, ch, elem);
-        return unlock_and_return(ch, 0);
-    }
-    if (!m.wait)
-        return unlock_and_return(ch, -EAGAIN);
-    return wait_on(w, ch, &ch->sendq, (void *)(uintptr_t)elem);
+        return -EPIPE;
+    if (ch->tail - ch->head == ch->capacity)
+        return -EAGAIN;
+    ring_put(m, ch, elem);
+    return 0;
 }
 
-GTI_INLINE int recv_locked(struct mode m, gt_chan *ch, void *elem)
+/* Receive, likewise. */
+GTI_INLINE int take(struct mode m, gt_chan *ch, void *elem, struct gti_task **ret_wake)
 {
-    struct gti_worker *w = gti_worker_self();
     bool buffered = ch->tail != ch->head;
     if (buffered)
         ring_take(m, ch, elem);
-    struct gti_task *sender = gti_waitq_pop(&ch->sendq);
+    struct gti_waiter *sender = pop(m, &ch->sendq);
     if (sender) {
         /* The full ring has made room; or there is no ring, and it is ours. */
         if (buffered)
             ring_put(m, ch, sender->slot);
         else
             copy(m, ch, elem, sender->slot);
-        gti_spin_unlock(ch->lock);
-        return gti_ready(w, sender, 0);
+        *ret_wake = gti_waiter_task(sender);
+        return 0;
     }
     if (buffered)
-        return unlock_and_return(ch, 0);
-    if (gti_unlikely(ch->closed))
-        return unlock_and_return(ch, -EPIPE);
-    if (!m.wait)
-        return unlock_and_return(ch, -EAGAIN);
-    return wait_on(w, ch, &ch->recvq, elem);
+        return 0;
+    return ch->closed ? -EPIPE : -EAGAIN;
+}
+
+int gti_chan_put(gt_chan *ch, const void *elem, struct gti_task **ret_wake)
+{
+    return put(try_mode, ch, elem, ret_wake);
+}
+
+int gti_chan_take(gt_chan *ch, void *elem, struct gti_task **ret_wake)
+{
+    return take(try_mode, ch, elem, ret_wake);
+}
+
+/* The lock is held, and is released on the way. */
+GTI_INLINE int send_locked(struct mode m, gt_chan *ch, const void *elem, int64_t deadline)
+{
+    struct gti_worker *w = gti_worker_self();
+    struct gti_task *wake = NULL;
+    int result = put(m, ch, elem, &wake);
+    if (wake) {
+        gti_spin_unlock(ch->lock);
+        return gti_ready(w, wake, 0);
+    }
+    if (gti_likely(result != -EAGAIN))
+        return unlock_and_return(ch, result);
+    return wait_on(m, w, ch, &ch->sendq, (void *)(uintptr_t)elem, GTI_WAIT_SEND, deadline);
+}
+
+GTI_INLINE int recv_locked(struct mode m, gt_chan *ch, void *elem, int64_t deadline)
+{
+    struct gti_worker *w = gti_worker_self();
+    struct gti_task *wake = NULL;
+    int result = take(m, ch, elem, &wake);
+    if (wake) {
+        gti_spin_unlock(ch->lock);
+        return gti_ready(w, wake, 0);
+    }
+    if (gti_likely(result != -EAGAIN))
+        return unlock_and_return(ch, result);
+    return wait_on(m, w, ch, &ch->recvq, elem, GTI_WAIT_RECV, deadline);
+}
+
+static GTI_NOINLINE int send_contested(gt_chan *ch, const void *elem)
+{
+    return send_locked(any_mode, ch, elem, INT64_MAX);
+}
+
+static GTI_NOINLINE int recv_contested(gt_chan *ch, void *elem)
+{
+    return recv_locked(any_mode, ch, elem, INT64_MAX);
 }
 
 /* Elements of any size, or a lock that somebody holds. */
@@ -162,7 +206,7 @@ static GTI_NOINLINE int send_slow(gt_chan *ch, const void *elem)
     if (!ch)
         return -EINVAL;
     gti_spin_lock(ch->lock);
-    return send_locked(any_mode, ch, elem);
+    return send_contested(ch, elem);
 }
 
 static GTI_NOINLINE int recv_slow(gt_chan *ch, void *elem)
@@ -170,21 +214,25 @@ static GTI_NOINLINE int recv_slow(gt_chan *ch, void *elem)
     if (!ch)
         return -EINVAL;
     gti_spin_lock(ch->lock);
-    return recv_locked(any_mode, ch, elem);
+    return recv_contested(ch, elem);
 }
 
 int gt_chan_send(gt_chan *ch, const void *elem)
 {
     if (gti_unlikely(!ch || ch->elem_size != 8 || !gti_spin_try_lock(ch->lock)))
         return send_slow(ch, elem);
-    return send_locked(word_mode, ch, elem);
+    if (gti_unlikely(gti_waitq_is_contested(&ch->recvq)))
+        return send_contested(ch, elem);
+    return send_locked(word_mode, ch, elem, INT64_MAX);
 }
 
 int gt_chan_recv(gt_chan *ch, void *ret_elem)
 {
     if (gti_unlikely(!ch || ch->elem_size != 8 || !gti_spin_try_lock(ch->lock)))
         return recv_slow(ch, ret_elem);
-    return recv_locked(word_mode, ch, ret_elem);
+    if (gti_unlikely(gti_waitq_is_contested(&ch->sendq)))
+        return recv_contested(ch, ret_elem);
+    return recv_locked(word_mode, ch, ret_elem, INT64_MAX);
 }
 
 int gt_chan_try_send(gt_chan *ch, const void *elem)
@@ -192,7 +240,7 @@ int gt_chan_try_send(gt_chan *ch, const void *elem)
     if (!ch)
         return -EINVAL;
     gti_spin_lock(ch->lock);
-    return send_locked(try_mode, ch, elem);
+    return send_locked(try_mode, ch, elem, 0);
 }
 
 int gt_chan_try_recv(gt_chan *ch, void *ret_elem)
@@ -200,7 +248,23 @@ int gt_chan_try_recv(gt_chan *ch, void *ret_elem)
     if (!ch)
         return -EINVAL;
     gti_spin_lock(ch->lock);
-    return recv_locked(try_mode, ch, ret_elem);
+    return recv_locked(try_mode, ch, ret_elem, 0);
+}
+
+int gt_chan_send_until(gt_chan *ch, const void *elem, int64_t deadline)
+{
+    if (!ch)
+        return -EINVAL;
+    gti_spin_lock(ch->lock);
+    return send_locked(until_mode, ch, elem, deadline);
+}
+
+int gt_chan_recv_until(gt_chan *ch, void *ret_elem, int64_t deadline)
+{
+    if (!ch)
+        return -EINVAL;
+    gti_spin_lock(ch->lock);
+    return recv_locked(until_mode, ch, ret_elem, deadline);
 }
 
 void gt_chan_close(gt_chan *ch)

@@ -7,8 +7,10 @@
 
 #include "os_linux.h"
 
-#define DEFAULT_STACK ((size_t)64 << 10)
-#define DEFAULT_SPIN  50000
+#define DEFAULT_STACK  ((size_t)64 << 10)
+#define DEFAULT_SPIN   50000
+#define DEFAULT_HOG    10000000
+#define DEFAULT_SPARES 64
 
 /* A whole number from min to max out of the environment; false if set to
  * something else. *value is left alone when the variable is not set. */
@@ -58,10 +60,32 @@ static bool resolve_stack(gt_config *c, char *why, size_t size)
     return true;
 }
 
+static bool resolve_monitor(gt_config *c, char *why, size_t size)
+{
+    if (c->spares < 0 || c->spares > GT_MAX_SPARES) {
+        snprintf(why, size, "gt_config.spares=%d: not from 0 to %d", c->spares, GT_MAX_SPARES);
+        return false;
+    }
+    if (c->flags & ~(GT_STACK_PROFILE | GT_NO_DEADLOCK_EXIT)) {
+        snprintf(why, size, "gt_config.flags=%#x: unknown flag", c->flags);
+        return false;
+    }
+    c->spares = c->spares ? c->spares : DEFAULT_SPARES;
+    unsigned long long ms = 0;
+    if (!from_environment("GT_HOG_MS", 0, 1000000, &ms, why, size))
+        return false;
+    if (getenv("GT_HOG_MS"))
+        c->hog_ns = ms ? (int64_t)ms * 1000000 : -1;
+    else if (c->hog_ns == 0)
+        c->hog_ns = DEFAULT_HOG;
+    return true;
+}
+
 int gti_config_resolve(const gt_config *config, gt_config *ret, char *why, size_t size)
 {
     *ret = config ? *config : (gt_config){0};
-    if (!resolve_workers(ret, why, size) || !resolve_stack(ret, why, size))
+    if (!resolve_workers(ret, why, size) || !resolve_stack(ret, why, size) ||
+        !resolve_monitor(ret, why, size))
         return -EINVAL;
     if (ret->spin_ns == 0)
         ret->spin_ns = ret->workers > 1 ? DEFAULT_SPIN : -1;

@@ -5,6 +5,10 @@
 
 #include "worker.h"
 
+/* Every task waits and nothing can wake one: a dump, and exit(2). */
+void gti_debug_deadlock(void) __attribute__((noreturn));
+void gti_debug_dump_to_stderr(void);
+
 /* Install and remove the SIGSEGV and SIGBUS handlers. Faults that are not in
  * the guard of a running task go to the handlers that were there before. */
 int gti_debug_init(void);

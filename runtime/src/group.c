@@ -3,8 +3,9 @@
 
 #include <errno.h>
 
-#include "park.h"
+#include "os_linux.h"
 #include "spawn.h"
+#include "waitq.h"
 
 void gti_group_reserve(struct gti_worker *w, struct gt_group *g)
 {
@@ -31,6 +32,27 @@ void gti_group_settle_slow(struct gti_worker *w)
         gti_group_book(w, g, n);
 }
 
+/* The last member has returned and somebody waits; nobody else touches the
+ * group. A waiter with a deadline may be about to give up: it then waits for
+ * the store (give_up()). */
+static void wake_waiter(struct gti_worker *w, struct gt_group *g)
+{
+    struct gti_waiter wt = {.task = (uintptr_t)g->waiter_};
+    struct gti_task *t = gti_waiter_task(&wt);
+    if (gti_likely(!(wt.task & GTI_CONTESTED))) {
+        GTI_STORE(g->state_, 0, relaxed);
+        gti_ready(w, t, 0); /* g may be gone from here on */
+        return;
+    }
+    bool won = gti_task_claim(t);
+    if (won)
+        gti_worker_forget_timer(t);
+    /* Ordering: release, edge GROUP-DONE -> gt_group_wait_until(). */
+    GTI_STORE(g->state_, 0, release);
+    if (won)
+        gti_ready(w, t, 0);
+}
+
 void gti_group_book(struct gti_worker *w, struct gt_group *g, uint64_t n)
 {
     /* Ordering: acq_rel, edge GROUP-DONE <-> gt_group_wait(). What members
@@ -41,9 +63,7 @@ void gti_group_book(struct gti_worker *w, struct gt_group *g, uint64_t n)
         gti_fatal("a group's count fell below 0: it was reused or freed while tasks ran");
     if (old != n * GTI_GROUP_ONE + GTI_GROUP_WAITING)
         return;
-    struct gti_task *waiter = g->waiter_;
-    GTI_STORE(g->state_, 0, relaxed);
-    gti_ready(w, waiter, 0); /* g may be gone from here on */
+    wake_waiter(w, g);
 }
 
 int gt_group_spawn(gt_group *group, gt_fn *fn, void *arg, const gt_attr *attr)
@@ -57,15 +77,13 @@ int gt_group_spawn(gt_group *group, gt_fn *fn, void *arg, const gt_attr *attr)
 static void wait_commit(struct gti_worker *w, void *arg)
 {
     struct gt_group *g = arg;
-    struct gti_task *waiter = g->waiter_;
     /* Ordering: acq_rel, edge GROUP-DONE <-> gti_group_book(). */
     uint64_t old = GTI_OR(g->state_, GTI_GROUP_WAITING, acq_rel);
     if (gti_unlikely(old & GTI_GROUP_WAITING))
         gti_fatal("two tasks wait for one group at the same time");
     if (old == 0) {
         /* The last member finished first, and nobody else will touch it. */
-        GTI_STORE(g->state_, 0, relaxed);
-        gti_ready(w, waiter, 0);
+        wake_waiter(w, g);
     }
 }
 
@@ -79,6 +97,44 @@ int gt_group_wait(gt_group *group)
     /* Ordering: acquire, edge GROUP-DONE <- gti_group_book(). */
     if (GTI_LOAD(group->state_, acquire) == 0)
         return 0;
-    group->waiter_ = gti_park_self(w);
+    struct gti_task *self = gti_park_self(w);
+    self->wait_kind = GTI_WAIT_GROUP;
+    group->waiter_ = self;
     return gti_park(w, wait_commit, group);
+}
+
+/* The deadline has passed. Withdraw, unless the last member is returning. */
+static int give_up(struct gt_group *g)
+{
+    /* Ordering: acquire, edge GROUP-DONE <- gti_group_book(). */
+    uint64_t state = GTI_LOAD(g->state_, acquire);
+    while (state >= GTI_GROUP_ONE)
+        /* Ordering: acq_rel, edge GROUP-DONE <-> gti_group_book(). */
+        if (GTI_CAS(g->state_, state, state & ~(uint64_t)GTI_GROUP_WAITING, acq_rel))
+            return -ETIMEDOUT;
+    /* wake_waiter() still has the group in its hands, for a few instructions.
+     * Ordering: acquire, edge GROUP-DONE <- gti_group_book(). */
+    while (GTI_LOAD(g->state_, acquire) != 0)
+        gti_os_thread_yield();
+    return 0;
+}
+
+int gt_group_wait_until(gt_group *group, int64_t deadline)
+{
+    if (deadline == INT64_MAX || !group)
+        return gt_group_wait(group);
+    struct gti_worker *w = gti_worker_self();
+    if (w)
+        gti_group_settle(w);
+    /* Ordering: acquire, edge GROUP-DONE <- gti_group_book(). */
+    if (GTI_LOAD(group->state_, acquire) == 0)
+        return 0;
+    if (deadline <= 0 || deadline <= gti_os_now())
+        return -ETIMEDOUT;
+    struct gti_task *self = gti_park_self(w);
+    self->wait_kind = GTI_WAIT_GROUP;
+    gti_waiter_contest(&self->wait, self, NULL);
+    group->waiter_ = (void *)self->wait.task;
+    int result = gti_park_until(w, wait_commit, group, deadline);
+    return result == -ETIMEDOUT ? give_up(group) : result;
 }

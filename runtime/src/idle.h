@@ -60,7 +60,7 @@ struct gti_idle {
     GTI_ATOMIC(uint32_t) searching;
     GTI_ATOMIC(uint32_t) sleeping;
     struct gti_idle_slot *slot; /* one per worker */
-    int workers;
+    GTI_ATOMIC(int) workers;    /* slots in use; grows */
 };
 
 /* busy -> searching */
@@ -145,8 +145,9 @@ static inline int gti_idle_wake(struct gti_idle *idle, int first)
     /* Ordering: acq_rel, edge IDLE-COUNT <-> gti_idle_found(). */
     if (!GTI_CAS(idle->searching, none, 1u, acq_rel))
         return GTI_IDLE_NOBODY;
-    for (int i = 0; i < idle->workers; i++) {
-        int at = (first + i) % idle->workers;
+    int workers = GTI_LOAD(idle->workers, relaxed);
+    for (int i = 0; i < workers; i++) {
+        int at = (first + i) % workers;
         if (gti_idle_claim(idle, &idle->slot[at], (uint32_t)GTI_WOKEN))
             return at;
     }

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <linux/membarrier.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,8 @@
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "atomics.h"
 
 /* linux/mman.h of the distribution may be older than the kernel. */
 #ifndef MADV_GUARD_INSTALL
@@ -50,8 +53,6 @@ void gti_os_thread_yield(void)
     sched_yield();
 }
 
-/* ---- CPUs -------------------------------------------------------------- */
-
 static bool read_file(const char *path, char *buf, size_t size)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -64,6 +65,109 @@ static bool read_file(const char *path, char *buf, size_t size)
     buf[got] = '\0';
     return true;
 }
+
+/* ---- threads ------------------------------------------------------------ */
+
+int gti_os_thread_create(pthread_t *ret, size_t stack, const sigset_t *blocked, void *(*fn)(void *),
+                         void *arg)
+{
+    sigset_t old;
+    pthread_attr_t attr;
+    int err = pthread_attr_init(&attr);
+    if (err)
+        return -err;
+    pthread_attr_setstacksize(&attr, stack);
+    pthread_sigmask(SIG_SETMASK, blocked, &old);
+    err = pthread_create(ret, &attr, fn, arg);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    pthread_attr_destroy(&attr);
+    return -err;
+}
+
+int gti_os_thread_count(void)
+{
+    char text[1024];
+    if (!read_file("/proc/self/stat", text, sizeof text))
+        return 0;
+    /* The second field is the program's name, in brackets, and may contain
+     * anything; the number of threads is the 20th. */
+    const char *at = strrchr(text, ')');
+    for (int field = 2; at && field < 20; field++)
+        at = strchr(at + 1, ' ');
+    return at ? (int)strtol(at, NULL, 10) : 0;
+}
+
+bool gti_os_has_membarrier(void)
+{
+    static int has; /* 1 yes, -1 no; found out by gt_start(), before any other thread */
+    if (!has) {
+        long commands = syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0, 0);
+        bool ok = commands > 0 && commands & MEMBARRIER_CMD_PRIVATE_EXPEDITED &&
+                  syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
+        has = ok ? 1 : -1;
+    }
+    return has > 0;
+}
+
+void gti_os_membarrier(void)
+{
+    syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+}
+
+/* ---- descriptors ---------------------------------------------------------- */
+
+#ifndef SYS_epoll_pwait2
+#define SYS_epoll_pwait2 441
+#endif
+
+/* What is left until `deadline`, at least 0. */
+static struct timespec left_until(int64_t deadline)
+{
+    int64_t left = deadline ? deadline - gti_os_now() : 0;
+    if (left < 0)
+        left = 0;
+    return (struct timespec){.tv_sec = (time_t)(left / 1000000000),
+                             .tv_nsec = (long)(left % 1000000000)};
+}
+
+static int in_ms(struct timespec ts)
+{
+    int64_t ms = (int64_t)ts.tv_sec * 1000 + (ts.tv_nsec + 999999) / 1000000;
+    return ms > INT_MAX ? INT_MAX : (int)ms;
+}
+
+int gti_os_epoll_wait(int fd, struct epoll_event *events, int max, int64_t deadline)
+{
+    static GTI_ATOMIC(uint32_t) only_ms; /* before Linux 5.11 */
+    int n = -1;
+    if (deadline == 0 || deadline == INT64_MAX) {
+        n = epoll_wait(fd, events, max, deadline ? -1 : 0);
+        return n > 0 ? n : 0;
+    }
+    struct timespec ts = left_until(deadline);
+    if (!GTI_LOAD(only_ms, relaxed)) {
+        n = (int)syscall(SYS_epoll_pwait2, fd, events, max, &ts, NULL, 0);
+        if (n < 0 && errno == ENOSYS)
+            GTI_STORE(only_ms, 1u, relaxed);
+    }
+    if (GTI_LOAD(only_ms, relaxed))
+        n = epoll_wait(fd, events, max, in_ms(ts));
+    return n > 0 ? n : 0;
+}
+
+int gti_os_poll(struct pollfd *p, int64_t deadline)
+{
+    for (;;) {
+        struct timespec ts = left_until(deadline);
+        int n = ppoll(p, 1, deadline == INT64_MAX ? NULL : &ts, NULL);
+        if (n >= 0)
+            return n;
+        if (errno != EINTR)
+            return -errno;
+    }
+}
+
+/* ---- CPUs -------------------------------------------------------------- */
 
 static long long read_number(const char *dir, const char *file)
 {

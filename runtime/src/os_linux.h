@@ -3,6 +3,11 @@
 #ifndef GTI_OS_LINUX_H
 #define GTI_OS_LINUX_H
 
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/epoll.h>
+
 #include "base.h"
 
 /* CLOCK_MONOTONIC, ns. */
@@ -12,6 +17,23 @@ int64_t gti_os_now(void);
  * INT64_MAX: none). May return early; callers loop. */
 void gti_os_futex_wait(uint32_t *word, uint32_t value, int64_t deadline);
 void gti_os_futex_wake(uint32_t *word, int count);
+
+/* Start an OS thread with `blocked` signals; 0 or -errno. */
+int gti_os_thread_create(pthread_t *ret, size_t stack, const sigset_t *blocked, void *(*fn)(void *),
+                         void *arg);
+/* Threads of this process; 0 if that cannot be known. */
+int gti_os_thread_count(void);
+
+/* Make every running thread of the process pass a full fence; some 15 us.
+ * Only if gti_os_has_membarrier(), which finds out at its first call. */
+bool gti_os_has_membarrier(void);
+void gti_os_membarrier(void);
+
+/* Wait for events or `deadline` (absolute ns; 0: do not wait, INT64_MAX: none).
+ * Returns the number of events, 0 also when interrupted. */
+int gti_os_epoll_wait(int fd, struct epoll_event *events, int max, int64_t deadline);
+/* poll(2) of one descriptor; 0 when the deadline passed, or -errno. */
+int gti_os_poll(struct pollfd *p, int64_t deadline);
 
 /* Let another OS thread run. */
 void gti_os_thread_yield(void);

@@ -1,24 +1,51 @@
 /* See park.h. */
 #include "park.h"
 
+#include <errno.h>
+
 #include "os_linux.h"
 #include "spinlock.h"
 
 struct gti_task *gti_park_self_outside(void)
 {
     static __thread struct gti_task self;
+    if (gti_unlikely(GTI_LOAD(gti_rt.forked, relaxed)))
+        gti_fatal("the runtime was started in the parent process and is not there in a child "
+                  "made by fork(); call exec, or start it only in the child");
     self.flags = GTI_TASK_OUTSIDE;
     return &self;
 }
 
-static GTI_NOINLINE int park_outside(gti_hook *hook, void *arg)
+/* The deadline has passed: nobody may wake us any more, or somebody already
+ * has the right to. */
+static bool give_up_outside(struct gti_task *self)
+{
+    if (!gti_task_claim(self))
+        return false;
+    GTI_STORE(self->state, (uint32_t)GTI_RUNNING, relaxed);
+    return true;
+}
+
+static GTI_NOINLINE int park_outside(gti_hook *hook, void *arg, int64_t deadline)
 {
     struct gti_task *self = gti_park_self_outside();
     GTI_STORE(self->state, (uint32_t)GTI_WAITING, relaxed);
+    /* Threads that only a task can wake count as asleep for the deadlock
+     * report; the waker counts them awake again. */
+    if (deadline == INT64_MAX) {
+        self->flags |= GTI_TASK_COUNTED;
+        GTI_ADD(gti_rt.outside_waiting, 1u, relaxed);
+    }
     hook(NULL, arg);
     /* Ordering: acquire, edge OUTSIDE-WAKE <- gti_ready_outside(). */
-    while (GTI_LOAD(self->state, acquire) == (uint32_t)GTI_WAITING)
-        gti_os_futex_wait(&self->state.v_, GTI_WAITING, INT64_MAX);
+    while (GTI_LOAD(self->state, acquire) == (uint32_t)GTI_WAITING) {
+        gti_os_futex_wait(&self->state.v_, GTI_WAITING, deadline);
+        if (deadline != INT64_MAX && gti_os_now() >= deadline) {
+            if (give_up_outside(self))
+                return -ETIMEDOUT;
+            deadline = INT64_MAX;
+        }
+    }
     return self->context.result;
 }
 
@@ -27,6 +54,8 @@ int gti_ready_outside(struct gti_task *t)
     /* The thread may be gone as soon as it sees the store; a wake of an
      * address that nobody waits on is harmless. */
     uint32_t *word = &t->state.v_;
+    if (t->flags & GTI_TASK_COUNTED)
+        GTI_SUB(gti_rt.outside_waiting, 1u, relaxed);
     /* Ordering: release, edge OUTSIDE-WAKE -> park_outside(). */
     GTI_STORE(t->state, (uint32_t)GTI_READY, release);
     gti_os_futex_wake(word, 1);
@@ -43,9 +72,34 @@ void gti_park_unlock(struct gti_worker *w, void *lock)
 int gti_park_slow(struct gti_worker *w, gti_hook *hook, void *arg)
 {
     if (!w)
-        return park_outside(hook, arg);
+        return park_outside(hook, arg, INT64_MAX);
     gti_group_settle(w);
     struct gti_task *self = w->current, *next = gti_worker_pick(w);
     gti_task_transition(self, GTI_RUNNING, GTI_WAITING);
     return gti_worker_switch(w, self, next ? next : &w->sched, hook, arg);
+}
+
+/* What the hook of a wait with a deadline needs; on the parked task's stack. */
+struct until {
+    gti_hook *hook;
+    void *arg;
+    struct gti_task *task;
+    int64_t deadline;
+};
+
+static void until_commit(struct gti_worker *w, void *arg)
+{
+    /* A copy: from the inner hook on the task may run again. */
+    const struct until u = *(struct until *)arg;
+    if (u.deadline != INT64_MAX)
+        gti_worker_add_timer(w, u.task, u.deadline, GTI_WAITS_UNTIL);
+    u.hook(w, u.arg);
+}
+
+int gti_park_until(struct gti_worker *w, gti_hook *hook, void *arg, int64_t deadline)
+{
+    if (!w)
+        return park_outside(hook, arg, deadline);
+    struct until u = {hook, arg, w->current, deadline};
+    return gti_park(w, until_commit, &u);
 }

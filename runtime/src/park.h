@@ -2,7 +2,8 @@
  *
  * A primitive that must wait
  *   1. takes its lock and finds that it must wait,
- *   2. puts gti_park_self(w) on its wait queue (still under the lock),
+ *   2. puts a waiter of gti_park_self(w) on its wait queue (still under the
+ *      lock),
  *   3. calls gti_park(w, hook, arg) as the last thing it does.
  * The hook runs after the task's context is saved, on the worker's next
  * context, and publishes the task: it unlocks. From then on another worker
@@ -15,6 +16,10 @@
  *
  * The caller of gti_park() must not use `w`, or anything derived from a
  * thread-local, after it: the task may have moved to another OS thread.
+ *
+ * With a deadline there are two who may wake the task, so its waiter is
+ * contested (waitq.h), and the hook puts the task on the worker's wheel before
+ * it publishes anything: who finds it on the queue finds it on the wheel.
  *
  * An OS thread that is not a worker parks too: the hook runs at once, then
  * the thread waits on a futex in a descriptor of its own.
@@ -44,6 +49,11 @@ GTI_INLINE int gti_park(struct gti_worker *w, gti_hook *hook, void *arg)
     gti_task_transition(w->current, GTI_RUNNING, GTI_WAITING);
     return gti_worker_switch(w, w->current, next, hook, arg);
 }
+
+/* The same with a deadline, for a task whose waiters are contested; INT64_MAX:
+ * none. -ETIMEDOUT when it passed first; the caller then takes its waiters off.
+ */
+int gti_park_until(struct gti_worker *w, gti_hook *hook, void *arg, int64_t deadline);
 
 /* Hook: release a spin lock. */
 void gti_park_unlock(struct gti_worker *w, void *lock);

@@ -71,7 +71,7 @@ int gti_spawn(struct gt_group *group, gt_fn *fn, void *arg, const gt_attr *attr)
     task_init(t, fn, arg, group, name, size_class, bound);
     if (group)
         gti_group_join(w, group);
-    w->spawned++;
+    GTI_COUNT(w->count.spawned);
     gti_worker_submit(w, t);
     return 0;
 }

@@ -13,6 +13,7 @@
 struct slab {
     struct slab *next;
     struct gti_task *task;
+    unsigned count, first; /* tasks in it; the number of the first */
 };
 
 static struct {
@@ -35,6 +36,8 @@ static bool slab_new(void)
         return false;
     }
     slab->task = t;
+    slab->count = n;
+    slab->first = tasks.slabs ? tasks.slabs->first + tasks.slabs->count : 0;
     slab->next = tasks.slabs;
     tasks.slabs = slab;
     tasks.fresh = t;
@@ -105,6 +108,19 @@ void gti_tasks_destroy(void)
     }
     tasks.free = tasks.fresh = tasks.fresh_end = NULL;
     tasks.slab_tasks = 0;
+}
+
+void gti_tasks_each(void (*fn)(unsigned number, const struct gti_task *t, void *arg), void *arg)
+{
+    gti_spin_lock(tasks.lock);
+    struct slab *slab = tasks.slabs;
+    const struct gti_task *fresh = tasks.fresh;
+    gti_spin_unlock(tasks.lock);
+    /* Slabs stay where they are until the runtime stops. Of the newest, what
+     * lies behind `fresh` was never used. */
+    for (bool newest = true; slab; slab = slab->next, newest = false)
+        for (unsigned i = 0; i < slab->count && !(newest && slab->task + i >= fresh); i++)
+            fn(slab->first + i, slab->task + i, arg);
 }
 
 const char *gti_task_label(const struct gti_task *t)

@@ -34,23 +34,71 @@ enum gti_task_flags {
     GTI_TASK_CANARY = 1,  /* its stack has only a canary: check at each switch */
     GTI_TASK_OUTSIDE = 2, /* stands for an OS thread that is not a worker */
     GTI_TASK_MARK = 4,    /* free for the primitive the task waits on */
+    GTI_TASK_SLOW = 8,    /* traced: take the slow path at each switch */
+    GTI_TASK_LOCALS = 16, /* `local` is in use */
+    GTI_TASK_COUNTED = 32 /* outside, and in gti_rt.outside_waiting */
 };
+
+/* What a WAITING task waits for; for reports. */
+enum gti_wait_kind {
+    GTI_WAIT_NONE,
+    GTI_WAIT_SEND,
+    GTI_WAIT_RECV,
+    GTI_WAIT_SELECT,
+    GTI_WAIT_SLEEP,
+    GTI_WAIT_GROUP,
+    GTI_WAIT_MUTEX,
+    GTI_WAIT_RWMUTEX,
+    GTI_WAIT_COND,
+    GTI_WAIT_ONCE,
+    GTI_WAIT_WAITGROUP,
+    GTI_WAIT_SEM,
+    GTI_WAIT_FD,
+    GTI_WAIT_KINDS
+};
+
+struct gti_task;
+
+/* A place in a wait queue (waitq.h). Most tasks wait in one, the one that is
+ * part of their descriptor; a select has one per case. */
+struct gti_waiter {
+    struct gti_waiter *next, *prev;
+    uintptr_t task; /* | GTI_CONTESTED */
+    void *slot;     /* hand-off: address of the element to copy from or to */
+};
+
+/* Set in gti_waiter.task when somebody else may wake the task too: another
+ * case, or the clock. Who takes such a waiter off must win task->claim. */
+#define GTI_CONTESTED ((uintptr_t)1)
+
+/* gti_task.wheel of a contested wait without a deadline. */
+#define GTI_NO_WHEEL ((uint16_t)-1)
+
+/* Where a task is with respect to a timer wheel. */
+enum gti_on_wheel { GTI_OFF_WHEEL, GTI_SLEEPS, GTI_WAITS_UNTIL };
 
 struct gti_task {
     struct gti_context context; /* must be first: the assembler knows it */
-    struct gti_task *next;      /* link of the one list the task is on */
-    struct gti_task *prev;      /* timer wheel only */
+    struct gti_task *next;      /* link of the one list the task is on; of the wheel too */
     GTI_ATOMIC(uint32_t) state; /* enum gti_task_state; futex word of outside threads */
     uint16_t bound;             /* worker index + 1, or 0 */
     uint8_t size_class;         /* stack size class */
     uint8_t flags;
     struct gti_stack *stack;
     gt_fn *fn;
-    void *arg;
-    /* second cache line */
+    union {
+        void *arg;    /* until the task runs */
+        void **local; /* then, with GTI_TASK_LOCALS: task-local storage */
+    };
     struct gt_group *group;
-    void *slot;       /* hand-off: address of the element to copy from or to */
-    int64_t deadline; /* timer wheel: tick to fire at */
+    /* second cache line */
+    struct gti_waiter wait;
+    struct gti_task *prev;      /* timer wheel */
+    int64_t deadline;           /* timer wheel: tick to fire at */
+    GTI_ATOMIC(uint32_t) claim; /* contested waits: 1 once somebody won the right to wake */
+    uint16_t wheel;             /* index of the worker on whose wheel it is or was */
+    uint8_t on_wheel;           /* enum gti_on_wheel; under the wheel's lock */
+    uint8_t wait_kind;          /* enum gti_wait_kind */
     const char *name;
 } __attribute__((aligned(GTI_CACHE_LINE)));
 
@@ -64,6 +112,15 @@ GTI_INLINE void gti_task_transition(struct gti_task *t, enum gti_task_state from
     gti_assert(GTI_LOAD(t->state, relaxed) == (uint32_t)from);
     (void)from;
     GTI_STORE(t->state, (uint32_t)to, relaxed);
+}
+
+/* Win the right to wake a task that waits contested; false when another did. */
+GTI_INLINE bool gti_task_claim(struct gti_task *t)
+{
+    uint32_t unclaimed = 0u;
+    /* Relaxed: the locks of the queue or wheel where the waker found the task
+     * order everything else. */
+    return GTI_CAS(t->claim, unclaimed, 1u, relaxed);
 }
 
 /* What reports call the task: its name, or the symbol or address of its entry
@@ -86,6 +143,9 @@ void gti_task_spill(struct gti_task_cache *cache);
 /* One descriptor for a thread without a cache; NULL when memory is short. */
 struct gti_task *gti_task_get_shared(void);
 void gti_tasks_destroy(void);
+/* Call fn for every descriptor that was ever handed out, with its number; the
+ * tasks go on meanwhile. */
+void gti_tasks_each(void (*fn)(unsigned number, const struct gti_task *t, void *arg), void *arg);
 
 GTI_INLINE struct gti_task *gti_task_get(struct gti_task_cache *cache)
 {

@@ -22,6 +22,12 @@ void gti_timers_init(struct gti_timers *timers, int64_t now)
     *timers = (struct gti_timers){.now = tick_at_or_before(now)};
 }
 
+/* The lock is held; the store is atomic for those who look without it. */
+static void count_add(struct gti_timers *timers, uint32_t n)
+{
+    GTI_STORE(timers->count, GTI_LOAD(timers->count, relaxed) + n, relaxed);
+}
+
 static unsigned level_of(const struct gti_timers *timers, uint64_t tick)
 {
     uint64_t differs = tick ^ timers->now;
@@ -48,7 +54,7 @@ void gti_timers_add(struct gti_timers *timers, struct gti_task *t, int64_t deadl
     if (tick <= timers->now)
         tick = timers->now + 1;
     insert(timers, t, tick);
-    timers->count++;
+    count_add(timers, 1);
 }
 
 void gti_timers_remove(struct gti_timers *timers, struct gti_task *t)
@@ -61,7 +67,8 @@ void gti_timers_remove(struct gti_timers *timers, struct gti_task *t)
         t->prev->next = t->next;
     else if (!(timers->slot[level][digit] = t->next))
         timers->occupied[level] &= ~(UINT64_C(1) << digit);
-    timers->count--;
+    t->on_wheel = GTI_OFF_WHEEL;
+    count_add(timers, (uint32_t)-1);
 }
 
 /* The tick at which the earliest occupied slot begins. */
@@ -97,10 +104,14 @@ struct gti_task *gti_timers_advance(struct gti_timers *timers, int64_t now)
                 insert(timers, t, (uint64_t)t->deadline);
                 continue;
             }
+            bool contested = t->on_wheel == GTI_WAITS_UNTIL;
+            t->on_wheel = GTI_OFF_WHEEL;
+            count_add(timers, (uint32_t)-1);
+            if (contested && !gti_task_claim(t))
+                continue; /* its waker waits for our lock, to find it off */
             t->next = NULL;
             *tail = t;
             tail = &t->next;
-            timers->count--;
         }
     }
     if (until > timers->now)

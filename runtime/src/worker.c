@@ -2,8 +2,12 @@
 #include "worker.h"
 
 #include "group.h"
+#include "netpoll.h"
 #include "os_linux.h"
 #include "sanitizer.h"
+
+/* A busy worker looks at the network so often, if no sleeper does. */
+#define NETWORK_LOOK_NS 10000
 
 struct gti_runtime gti_rt;
 __thread struct gti_worker *gti_worker_tls;
@@ -30,7 +34,7 @@ static struct gti_task *pop_bound(struct gti_worker *w)
 
 static GTI_NOINLINE void push_full(struct gti_worker *w, struct gti_task *t)
 {
-    w->growths++;
+    GTI_COUNT(w->count.growths);
     if (!gti_runq_grow(&w->runq) || !gti_runq_push(&w->runq, t))
         gti_inject_push(t); /* no memory: slower, but never lost */
 }
@@ -70,18 +74,29 @@ int gti_worker_submit_slow(struct gti_worker *w, struct gti_task *t)
         submit_elsewhere(w, t);
         return 0;
     }
-    struct gti_task *displaced = w->runnext;
-    w->runnext = t;
+    struct gti_task *displaced = gti_worker_put_next(w, t);
     return displaced ? gti_worker_requeue(w, displaced) : 0;
 }
 
 /* ---- picking -------------------------------------------------------------- */
+
+/* A system call, so not at every turn. */
+static void look_at_network(struct gti_worker *w)
+{
+    int64_t now = gti_os_now();
+    if (now - w->looked < NETWORK_LOOK_NS)
+        return;
+    w->looked = now;
+    gti_netpoll_look(w);
+}
 
 /* What comes from outside must not wait for the worker to run dry. */
 static GTI_NOINLINE void housekeeping(struct gti_worker *w)
 {
     gti_worker_run_timers(w);
     gti_worker_drain_inbox(w);
+    if (gti_netpoll_is_wanted())
+        look_at_network(w);
     if (!gti_inject_is_empty()) {
         struct gti_task *t = gti_inject_pop();
         if (t)
@@ -91,16 +106,17 @@ static GTI_NOINLINE void housekeeping(struct gti_worker *w)
 
 struct gti_task *gti_worker_pick_slow(struct gti_worker *w)
 {
-    struct gti_task *t = w->runnext;
+    struct gti_task *t = GTI_LOAD(w->runnext, relaxed);
     if (gti_unlikely(t != NULL)) {
         /* The budget is spent: to the end of the queue. */
-        w->runnext = NULL;
+        t = gti_worker_take_next(w);
         w->streak = 0;
-        gti_worker_requeue(w, t);
+        if (t)
+            gti_worker_requeue(w, t);
     }
     if (gti_unlikely(++w->tick % GTI_HOUSEKEEPING == 0 || t)) {
         housekeeping(w);
-        if (gti_worker_stopping())
+        if (gti_worker_leaving(w))
             return NULL;
     }
     if (gti_unlikely(w->bound_head) && (w->tick & 1))
@@ -137,7 +153,7 @@ GTI_INLINE void enter(struct gti_worker *w, struct gti_task *to)
         bind(w, to);
     gti_task_transition(to, (enum gti_task_state)state, GTI_RUNNING);
     w->current = to;
-    w->switches++;
+    GTI_COUNT(w->count.switches);
 }
 
 GTI_INLINE void check_leaving(struct gti_task *from)
@@ -185,7 +201,7 @@ GTI_INLINE void retire(struct gti_worker *w, struct gti_task *t)
 {
     check_leaving(t);
     gti_task_transition(t, GTI_RUNNING, GTI_FREE);
-    w->finished++;
+    GTI_COUNT(w->count.finished);
     if (t->group)
         gti_group_leave(w, t->group);
     gti_task_put(&w->tasks, t);
@@ -203,7 +219,7 @@ GTI_INLINE bool fits(const struct gti_task *next, const struct gti_stack *stack)
  * ready, which is then the task to run if the queue is empty. */
 GTI_INLINE struct gti_task *pick_after_end(struct gti_worker *w)
 {
-    if (!w->runnext && gti_runq_is_empty(&w->runq))
+    if (!GTI_LOAD(w->runnext, relaxed) && gti_runq_is_empty(&w->runq))
         gti_group_settle(w);
     struct gti_task *next = gti_worker_pick(w);
     if (w->credit && (!next || next->group != w->credit_group))
@@ -231,7 +247,7 @@ void gti_task_main(void)
             next->flags |= stack->canary ? GTI_TASK_CANARY : 0;
             gti_task_transition(next, GTI_FRESH, GTI_RUNNING);
             w->current = next;
-            w->switches++;
+            GTI_COUNT(w->count.switches);
             continue;
         }
         gti_group_settle(w);

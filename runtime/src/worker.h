@@ -10,9 +10,26 @@
  *   4. nothing of its own left: timers, inbox, the shared queue, stealing
  *      (worker_idle.c); then spin, then sleep
  *
- * The run-next slot is private to the worker. A task in it waits until the
- * running task waits, yields or returns, even while another worker idles;
- * what it displaces goes to the run queue, where others may steal it.
+ * The run-next slot is the worker's own: nobody steals from it, and what it
+ * displaces goes to the run queue, where others may steal it. So that a task
+ * in it does not wait behind a running task that never gives up, the monitor
+ * can take it (monitor.h), by a lock that is biased to the worker:
+ *
+ *   worker                             monitor
+ *   touching = 1                       shared = 1
+ *   (compiler barrier)                 membarrier
+ *   shared == 0?                       touching == 0?
+ *   then plain load and store,         then an exchange empties the slot
+ *   else an exchange
+ *   touching = 0
+ *
+ * membarrier() makes every running thread of the process pass a full fence:
+ * either that fence is after the worker's first line, and the monitor sees
+ * touching == 1 and comes back later; or it is before, and the worker sees
+ * shared == 1. From then on both sides exchange. Only the monitor writes
+ * `shared`, and takes the bias back when the worker is no longer hogged. The
+ * same lock protects the ring of a worker that is alone, which then takes
+ * tasks off without a locked instruction.
  */
 #ifndef GTI_WORKER_H
 #define GTI_WORKER_H
@@ -24,17 +41,38 @@
 #include "task.h"
 #include "timer.h"
 
+/* gt_counters, shared with who reads them. */
+struct gti_counters {
+    GTI_ATOMIC(uint64_t)
+    spawned, finished, switches, steals, stolen, sleeps, wakes, growths, timers, polls, events,
+        blocking, hogs;
+};
+
+/* What the monitor remembers of a worker between two looks. */
+struct gti_watch {
+    uint64_t switches, blocking;  /* counters at ... */
+    int64_t since, blocked_since; /* ... these times: unchanged from then on */
+    bool stuck;
+    bool revoked; /* `shared` is set and the worker has seen it */
+};
+
+/* How soon the monitor looks again unless it is nudged. */
+enum gti_lazy { GTI_ATTENTIVE, GTI_LAZY, GTI_DEEP };
+
 #define GTI_RUNNEXT_BUDGET 64u
 #define GTI_HOUSEKEEPING   64u
 
 struct gti_worker {
     /* Owner only. */
     struct gti_task *current; /* the running task, or &sched */
-    struct gti_task *runnext;
+    GTI_ATOMIC(struct gti_task *) runnext;
+    GTI_ATOMIC(uint32_t) touching;            /* in the biased section */
+    GTI_ATOMIC(uint32_t) shared;              /* monitor writes: not biased any more */
     struct gti_task *bound_head, *bound_tail; /* bound tasks that are ready */
     uint32_t streak;                          /* run-next slot used in a row */
     uint32_t tick;
-    bool alone; /* the only worker: no thieves, no binding */
+    bool alone; /* gt_start() made one worker: no thieves, no binding */
+    bool spare;
     /* Completions and reservations not yet booked on a group (group.h). */
     struct gt_group *credit_group;
     int64_t credit;
@@ -43,11 +81,18 @@ struct gti_worker {
     struct gti_stack_cache stacks;
     struct gti_timers timers;
     struct gti_task sched; /* stands for the scheduling loop on the OS thread's stack */
+    int64_t looked;        /* when it last looked at the network while busy */
     int id;
     uint32_t random;
-    uint64_t spawned, finished, switches, steals, stolen, sleeps, wakes, growths;
-    uint64_t os_thread; /* pthread_t */
-    void *os_stack;     /* lowest address; for sanitizers */
+    struct gti_counters count;
+    GTI_ATOMIC(uint32_t) idle;    /* runs no task */
+    GTI_ATOMIC(uint32_t) blocked; /* its task is in a blocking call */
+    GTI_ATOMIC(uint32_t) retire;  /* a spare that is no longer needed */
+    GTI_ATOMIC(uint32_t) orphan;  /* monitor writes: others advance its wheel */
+    GTI_ATOMIC(uint32_t) active;  /* 0: a spare that stands by; futex */
+    struct gti_watch watch;       /* monitor only */
+    uint64_t os_thread;           /* pthread_t */
+    void *os_stack;               /* lowest address; for sanitizers */
     size_t os_stack_size;
     void *signal_stack;
     /* Others. */
@@ -56,15 +101,24 @@ struct gti_worker {
 } GTI_NO_SHARING;
 
 struct gti_runtime {
-    struct gti_worker *worker;
-    int workers;
-    uint8_t stack_class; /* of tasks that ask for none */
+    struct gti_worker *worker; /* workers, then spares */
+    int workers;               /* without spares */
+    int max_spares;
+    GTI_ATOMIC(int) made;    /* of worker[]: with those spares that exist */
+    GTI_ATOMIC(int) orphans; /* wheels that others advance */
+    GTI_ATOMIC(int) active_spares;
+    GTI_ATOMIC(uint32_t) monitor_word; /* futex: changes when somebody wants attention */
+    GTI_ATOMIC(uint32_t) monitor_lazy; /* enum gti_lazy */
+    struct gt_sem blocking_slots;      /* spares that blocking calls may still take */
+    uint8_t stack_class;               /* of tasks that ask for none */
     int64_t spin_ns;
     void (*on_worker_start)(int worker, void *arg);
     void *on_worker_start_arg;
     struct gti_idle idle GTI_NO_SHARING;
     GTI_ATOMIC(uint32_t) stopping GTI_NO_SHARING;
     GTI_ATOMIC(uint32_t) running;
+    GTI_ATOMIC(uint32_t) forked;          /* this is a child of the process that started it */
+    GTI_ATOMIC(uint32_t) outside_waiting; /* threads that only a task can wake */
     GTI_ATOMIC(uint64_t) spawned_outside;
     GTI_ATOMIC(uint64_t) wakes_outside;
 };
@@ -79,11 +133,22 @@ GTI_INLINE struct gti_worker *gti_worker_self(void)
     return gti_self_load();
 }
 
-/* gt_stop() was called: workers go back to their loops and end. */
-GTI_INLINE bool gti_worker_stopping(void)
+/* Workers and those spares that exist: the valid indices of gti_rt.worker[]. */
+GTI_INLINE int gti_workers_made(void)
+{
+    /* Ordering: acquire, edge SPARE-MADE <- make_spare(). */
+    return GTI_LOAD(gti_rt.made, acquire);
+}
+
+/* Tasks that have not finished; a sum over counters that go on. */
+uint64_t gti_live_tasks(void);
+
+/* The worker is to go back to its loop and leave that: gt_stop() was called,
+ * or it is a spare that is no longer needed. */
+GTI_INLINE bool gti_worker_leaving(struct gti_worker *w)
 {
     /* Ordering: acquire, edge STOP <- gt_stop(). */
-    return GTI_LOAD(gti_rt.stopping, acquire) != 0;
+    return GTI_LOAD(gti_rt.stopping, acquire) != 0 || GTI_LOAD(w->retire, relaxed) != 0;
 }
 
 /* ---- making tasks run ---------------------------------------------------- */
@@ -93,6 +158,47 @@ GTI_INLINE bool gti_worker_stopping(void)
 int gti_worker_requeue(struct gti_worker *w, struct gti_task *t);
 int gti_worker_submit_slow(struct gti_worker *w, struct gti_task *t);
 
+/* The biased section: see the head of the file. */
+GTI_INLINE bool gti_worker_touch(struct gti_worker *w)
+{
+    GTI_STORE(w->touching, 1u, relaxed);
+    /* Ordering: light, edge BIAS <-> unbias(). */
+    GTI_LIGHT_FENCE();
+    return gti_likely(GTI_LOAD(w->shared, relaxed) == 0u);
+}
+
+GTI_INLINE void gti_worker_untouch(struct gti_worker *w)
+{
+    /* Ordering: release, edge BIAS -> unbias(). */
+    GTI_STORE(w->touching, 0u, release);
+}
+
+/* Take the run-next slot's task, or NULL. */
+GTI_INLINE struct gti_task *gti_worker_take_next(struct gti_worker *w)
+{
+    struct gti_task *t;
+    if (gti_worker_touch(w)) {
+        t = GTI_LOAD(w->runnext, relaxed);
+        GTI_STORE(w->runnext, NULL, relaxed);
+    } else {
+        t = GTI_XCHG(w->runnext, NULL, relaxed);
+    }
+    gti_worker_untouch(w);
+    return t;
+}
+
+/* Put a task into the run-next slot; returns the one that was there. */
+GTI_INLINE struct gti_task *gti_worker_put_next(struct gti_worker *w, struct gti_task *t)
+{
+    /* Only the worker fills the slot: an empty one needs no care. */
+    struct gti_task *displaced = GTI_LOAD(w->runnext, relaxed);
+    if (gti_unlikely(displaced != NULL))
+        displaced = gti_worker_take_next(w);
+    /* Ordering: release, edge RUNNEXT -> evict(). */
+    GTI_STORE(w->runnext, t, release);
+    return displaced;
+}
+
 /* Put it where a worker will find it; it runs next if it may. `w` is the
  * calling worker, or NULL. Returns 0, so that an API function can end in a
  * tail call of this one. */
@@ -100,9 +206,8 @@ GTI_INLINE int gti_worker_submit(struct gti_worker *w, struct gti_task *t)
 {
     if (gti_unlikely(!w || t->bound))
         return gti_worker_submit_slow(w, t);
-    struct gti_task *displaced = w->runnext;
-    w->runnext = t;
-    return displaced ? gti_worker_requeue(w, displaced) : 0;
+    struct gti_task *displaced = gti_worker_put_next(w, t);
+    return gti_unlikely(displaced != NULL) ? gti_worker_requeue(w, displaced) : 0;
 }
 
 /* ---- running them -------------------------------------------------------- */
@@ -112,12 +217,10 @@ struct gti_task *gti_worker_pick_slow(struct gti_worker *w);
 /* The run-next slot, or NULL. */
 GTI_INLINE struct gti_task *gti_worker_pick_next(struct gti_worker *w)
 {
-    struct gti_task *t = w->runnext;
-    if (gti_unlikely(!t || w->streak >= GTI_RUNNEXT_BUDGET))
+    if (gti_unlikely(!GTI_LOAD(w->runnext, relaxed) || w->streak >= GTI_RUNNEXT_BUDGET))
         return NULL;
-    w->runnext = NULL;
     w->streak++;
-    return t;
+    return gti_worker_take_next(w);
 }
 
 /* The next task of this worker's own queues, or NULL. */
@@ -146,8 +249,13 @@ GTI_INLINE void gti_worker_prefetch(struct gti_worker *w)
 /* The oldest of its run queue, or NULL. */
 GTI_INLINE struct gti_task *gti_worker_pop(struct gti_worker *w)
 {
+    struct gti_task *t;
     gti_worker_prefetch(w);
-    return w->alone ? gti_runq_pop_alone(&w->runq) : gti_runq_pop(&w->runq);
+    if (!w->alone)
+        return gti_runq_pop(&w->runq);
+    t = gti_worker_touch(w) ? gti_runq_pop_alone(&w->runq) : gti_runq_pop(&w->runq);
+    gti_worker_untouch(w);
+    return t;
 }
 
 /* When `to` is fresh, `from` has a canary, or a sanitizer must know. */
@@ -171,11 +279,11 @@ GTI_INLINE int gti_worker_switch(struct gti_worker *w, struct gti_task *from, st
                                  gti_hook *hook, void *arg)
 {
     if (GTI_SWITCH_IS_SLOW || gti_unlikely(GTI_LOAD(to->state, relaxed) == (uint32_t)GTI_FRESH ||
-                                           from->flags & GTI_TASK_CANARY))
+                                           from->flags & (GTI_TASK_CANARY | GTI_TASK_SLOW)))
         return gti_worker_switch_slow(w, from, to, hook, arg);
     gti_task_transition(to, GTI_READY, GTI_RUNNING);
     w->current = to;
-    w->switches++;
+    GTI_COUNT(w->count.switches);
     return gti_context_switch(&from->context, &to->context, hook, w, arg);
 }
 
@@ -191,7 +299,22 @@ void gti_worker_wake_any(struct gti_worker *w);
 void gti_worker_wake_this(struct gti_worker *target);
 /* Move the inbox to the list of bound tasks, oldest first. */
 void gti_worker_drain_inbox(struct gti_worker *w);
-/* Make due sleepers ready. */
+
+/* Make the monitor look now if it is at least so lazy. After a store that it
+ * is to see. */
+void gti_worker_nudge_monitor(enum gti_lazy lazy);
+
+/* ---- the wheels (wheel.c) ------------------------------------------------- */
+
+/* Put a task on the worker's wheel. */
+void gti_worker_add_timer(struct gti_worker *w, struct gti_task *t, int64_t deadline,
+                          enum gti_on_wheel how);
+/* Take a task, whose claim the caller has won, off the wheel it may be on. */
+void gti_worker_forget_timer(struct gti_task *t);
+/* Make those ready whose deadline has passed: on the worker's own wheel, and
+ * on those that nobody else looks after. */
 void gti_worker_run_timers(struct gti_worker *w);
+/* When to do so next; INT64_MAX: never. */
+int64_t gti_worker_next_timer(struct gti_worker *w);
 
 #endif

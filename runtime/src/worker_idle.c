@@ -1,5 +1,6 @@
 /* A worker without work: timers, inbox, shared queue, stealing, spinning,
  * sleeping. The argument that no work is left alone is in idle.h. */
+#include "netpoll.h"
 #include "os_linux.h"
 #include "worker.h"
 
@@ -12,7 +13,7 @@
 static void count_wake(struct gti_worker *w)
 {
     if (w)
-        w->wakes++;
+        GTI_COUNT(w->count.wakes);
     else
         GTI_ADD(gti_rt.wakes_outside, 1, relaxed);
 }
@@ -21,7 +22,7 @@ static bool work_is_visible(void)
 {
     if (!gti_inject_is_empty())
         return true;
-    for (int i = 0; i < gti_rt.workers; i++)
+    for (int i = 0, n = gti_workers_made(); i < n; i++)
         if (!gti_runq_is_empty(&gti_rt.worker[i].runq))
             return true;
     return false;
@@ -30,6 +31,10 @@ static bool work_is_visible(void)
 static void futex_wake(struct gti_worker *w, int sleeper)
 {
     count_wake(w);
+    if (gti_netpoll_is_poller(sleeper)) {
+        gti_netpoll_interrupt();
+        return;
+    }
     gti_os_futex_wake(&gti_rt.idle.slot[sleeper].word.v_, 1);
 }
 
@@ -57,6 +62,17 @@ void gti_worker_wake_this(struct gti_worker *target)
         futex_wake(gti_worker_self(), target->id);
 }
 
+void gti_worker_nudge_monitor(enum gti_lazy lazy)
+{
+    /* Ordering: seq_cst, edge MONITOR-LAZY <-> wait_for(). */
+    GTI_FENCE(seq_cst);
+    if (gti_likely(GTI_LOAD(gti_rt.monitor_lazy, relaxed) < (uint32_t)lazy))
+        return;
+    GTI_STORE(gti_rt.monitor_lazy, (uint32_t)GTI_ATTENTIVE, relaxed);
+    GTI_ADD(gti_rt.monitor_word, 1u, relaxed);
+    gti_os_futex_wake(&gti_rt.monitor_word.v_, 1);
+}
+
 /* ---- sources of work ------------------------------------------------------ */
 
 void gti_worker_drain_inbox(struct gti_worker *w)
@@ -78,20 +94,6 @@ void gti_worker_drain_inbox(struct gti_worker *w)
     }
 }
 
-void gti_worker_run_timers(struct gti_worker *w)
-{
-    if (w->timers.count == 0)
-        return;
-    struct gti_task *t = gti_timers_advance(&w->timers, gti_os_now());
-    while (t) {
-        struct gti_task *next = t->next;
-        t->context.result = 0;
-        gti_task_transition(t, GTI_WAITING, GTI_READY);
-        gti_worker_requeue(w, t);
-        t = next;
-    }
-}
-
 static struct gti_task *own_work(struct gti_worker *w)
 {
     gti_worker_run_timers(w);
@@ -99,6 +101,10 @@ static struct gti_task *own_work(struct gti_worker *w)
     struct gti_task *t = gti_worker_pick(w);
     if (!t && !gti_inject_is_empty())
         t = gti_inject_pop();
+    if (!t && gti_netpoll_is_wanted()) {
+        gti_netpoll_look(w);
+        t = gti_worker_pick(w);
+    }
     return t;
 }
 
@@ -112,7 +118,7 @@ static uint32_t next_random(struct gti_worker *w)
 
 static struct gti_task *steal(struct gti_worker *w)
 {
-    uint32_t first = next_random(w), n = (uint32_t)gti_rt.workers;
+    uint32_t first = next_random(w), n = (uint32_t)gti_workers_made();
     for (uint32_t i = 0; i < n; i++) {
         struct gti_worker *victim = &gti_rt.worker[(first + i) % n];
         uint32_t count = 0;
@@ -120,8 +126,8 @@ static struct gti_task *steal(struct gti_worker *w)
             continue;
         struct gti_task *t = gti_runq_steal(&victim->runq, &w->runq, &count);
         if (t) {
-            w->steals++;
-            w->stolen += count;
+            GTI_COUNT(w->count.steals);
+            GTI_COUNT_ADD(w->count.stolen, count);
             return t;
         }
     }
@@ -153,11 +159,11 @@ static struct gti_task *sweep(struct gti_worker *w)
  * victim's just after. So it publishes them anew. */
 static struct gti_task *look_briefly(struct gti_worker *w)
 {
-    uint64_t steals = w->steals;
+    uint64_t steals = GTI_LOAD(w->count.steals, relaxed);
     struct gti_task *t = any_work(w);
     for (int i = 0; !t && i < BRIEF_SWEEPS && gti_rt.spin_ns > 0; i++)
         t = sweep(w);
-    if (w->steals != steals && !gti_runq_is_empty(&w->runq))
+    if (GTI_LOAD(w->count.steals, relaxed) != steals && !gti_runq_is_empty(&w->runq))
         gti_worker_wake_any(w);
     return t;
 }
@@ -171,7 +177,7 @@ static struct gti_task *spin(struct gti_worker *w)
     int64_t until = gti_os_now() + gti_rt.spin_ns;
     do
         t = sweep(w);
-    while (!t && !gti_worker_stopping() && gti_os_now() < until);
+    while (!t && !gti_worker_leaving(w) && gti_os_now() < until);
     return t;
 }
 
@@ -179,28 +185,52 @@ static struct gti_task *spin(struct gti_worker *w)
 static struct gti_task *sleep_once(struct gti_worker *w)
 {
     struct gti_idle_slot *slot = &gti_rt.idle.slot[w->id];
+    bool is_poller = gti_netpoll_become_poller(w);
     gti_idle_prepare(&gti_rt.idle, slot);
     struct gti_task *t = any_work(w);
-    if (!t && !gti_worker_stopping()) {
-        w->sleeps++;
-        gti_os_futex_wait(&slot->word.v_, GTI_SLEEPING, gti_timers_next(&w->timers));
+    if (!t && !gti_worker_leaving(w)) {
+        int64_t until = gti_worker_next_timer(w);
+        GTI_COUNT(w->count.sleeps);
+        if (is_poller)
+            gti_netpoll_sleep(w, until);
+        else
+            gti_os_futex_wait(&slot->word.v_, GTI_SLEEPING, until);
     }
+    if (is_poller)
+        gti_netpoll_resign();
     gti_idle_awake(&gti_rt.idle, slot);
     return t;
 }
 
-struct gti_task *gti_worker_find(struct gti_worker *w)
+static struct gti_task *search(struct gti_worker *w)
 {
-    struct gti_task *t = gti_worker_stopping() ? NULL : look_briefly(w);
-    if (t)
-        return t;
+    struct gti_task *t = NULL;
     gti_idle_search(&gti_rt.idle);
-    while (!t && !gti_worker_stopping()) {
+    while (!t && !gti_worker_leaving(w)) {
         t = spin(w);
         if (!t)
             t = sleep_once(w);
     }
     if (gti_idle_found(&gti_rt.idle) && t && !w->alone && work_is_visible())
         gti_worker_wake_any(w);
-    return gti_worker_stopping() ? NULL : t;
+    return t;
+}
+
+/* A worker that leaves hands back what its last look has found. */
+struct gti_task *gti_worker_find(struct gti_worker *w)
+{
+    if (gti_worker_leaving(w))
+        return NULL;
+    struct gti_task *t = look_briefly(w);
+    if (!t) {
+        GTI_STORE(w->idle, 1u, relaxed);
+        t = search(w);
+        GTI_STORE(w->idle, 0u, relaxed);
+        gti_worker_nudge_monitor(GTI_DEEP);
+    }
+    if (gti_unlikely(gti_worker_leaving(w)) && t) {
+        gti_worker_requeue(w, t);
+        return NULL;
+    }
+    return t;
 }

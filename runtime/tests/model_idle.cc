@@ -29,7 +29,7 @@ struct idle_model : rl::test_suite<idle_model, 3> {
         idle.searching($).store(0u, rl::mo_relaxed);
         idle.sleeping($).store(0u, rl::mo_relaxed);
         idle.slot = slots;
-        idle.workers = 2;
+        GTI_STORE(idle.workers, 2, relaxed);
         for (int i = 0; i < 2; i++)
             slots[i].word($).store(GTI_AWAKE, rl::mo_relaxed);
         queued($).store(0, rl::mo_relaxed);

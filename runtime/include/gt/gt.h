@@ -8,7 +8,9 @@
  *   - Functions return 0 or a negative errno. errno itself is neither read nor
  *     set, and its value may change across any call that can switch tasks,
  *     because errno belongs to the OS thread and a task may move.
- *   - Deadlines and times are absolute CLOCK_MONOTONIC nanoseconds.
+ *   - Deadlines and times are absolute CLOCK_MONOTONIC nanoseconds. A function
+ *     whose name ends in _until returns -ETIMEDOUT once its deadline passes; a
+ *     deadline in the past means "only if at once", GT_NEVER means no deadline.
  *   - Sizes are bytes. Zeroed synchronisation objects are valid and unlocked.
  *   - Everything here is thread-safe. "Any thread" means a task or an OS
  *     thread that is not a worker: such a thread then waits on a futex.
@@ -24,11 +26,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct sockaddr; /* <sys/socket.h> */
+
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 typedef void gt_fn(void *arg);
+
+#define GT_NEVER INT64_MAX
 
 /* ---- start and stop -------------------------------------------------- */
 
@@ -48,13 +54,33 @@ typedef struct gt_config {
      * 50,000, and 0 with one worker. Negative: sleep at once. */
     int64_t spin_ns;
     /* Called on each worker's OS thread before it runs tasks; the place to
-     * pin it. */
+     * pin it. Not called for spares. */
     void (*on_worker_start)(int worker, void *arg);
     void *on_worker_start_arg;
+    /* A task that runs for so long without a call that can switch is a hog:
+     * a spare OS thread runs what waits behind it. In ns; default 10 ms, or
+     * GT_HOG_MS in the environment. Negative: hogs are left alone. */
+    int64_t hog_ns;
+    /* OS threads that may stand in for workers that are in a blocking call or
+     * hogged, 1..GT_MAX_SPARES; default 64. Made when needed, then kept. */
+    int spares;
+    /* Bytes of idle stacks that a worker keeps resident; default 64 MiB, or
+     * GT_STACK_RETAIN in the environment. */
+    size_t stack_retain;
+    unsigned flags; /* GT_STACK_PROFILE, GT_NO_DEADLOCK_EXIT */
 } gt_config;
 
-#define GT_MIN_STACK ((size_t)16 << 10)
-#define GT_MAX_STACK ((size_t)1 << 30)
+#define GT_MAX_SPARES 256
+/* Measure how deep stacks were used (gt_stack_profile()); slows down spawning.
+ * GT_STACK_PROFILE=1 in the environment does the same. */
+#define GT_STACK_PROFILE 1u
+/* Keep waiting when every task waits and nothing can wake one; without this
+ * flag the process then writes a dump to stderr and exits with status 2. */
+#define GT_NO_DEADLOCK_EXIT 2u
+
+#define GT_SMALL_STACK ((size_t)4 << 10)
+#define GT_MIN_STACK   ((size_t)16 << 10)
+#define GT_MAX_STACK   ((size_t)1 << 30)
 
 /* Start the workers. `config` may be NULL. Call from an OS thread outside the
  * runtime; one runtime per process at a time.
@@ -81,16 +107,21 @@ int64_t gt_run(const gt_config *config, gt_fn *fn, void *arg);
 /* ---- tasks ----------------------------------------------------------- */
 
 typedef struct gt_attr {
-    size_t stack_size; /* 0: gt_config.stack_size */
-    unsigned flags;    /* GT_BOUND */
-    int worker;        /* with GT_BOUND: the only worker that runs the task */
-    const char *name;  /* for reports; not copied; NULL: the function's address */
+    /* GT_MIN_STACK..GT_MAX_STACK; 0: gt_config.stack_size. Or, for millions
+     * of tiny tasks, 2048 or 4096: a slot without a guard page, with a canary
+     * that is checked at each switch. Such a task may not call printf(). */
+    size_t stack_size;
+    unsigned flags;   /* GT_BOUND */
+    int worker;       /* with GT_BOUND: the only worker that runs the task */
+    const char *name; /* for reports; not copied; NULL: the function's symbol */
 } gt_attr;
 
-#define GT_BOUND 1u /* run on gt_attr.worker and nowhere else */
+#define GT_BOUND 1u /* run on gt_attr.worker and nowhere else; it waits for that
+                     * worker even while that is hogged or in a blocking call */
 
 /* Run fn(arg) in a new task. Any thread. `attr` may be NULL.
- * -EINVAL: stack size out of range, unknown flag, or no such worker.
+ * -EINVAL: fn is NULL, the runtime is not running, stack size out of range,
+ * unknown flag, or no such worker.
  * -ENOMEM: no memory for the task. The stack is taken when the task first
  * runs; a process that cannot get one then ends with a fatal message. */
 int gt_spawn(gt_fn *fn, void *arg, const gt_attr *attr);
@@ -104,8 +135,9 @@ void gt_sleep_until(int64_t deadline);
 /* CLOCK_MONOTONIC now. */
 int64_t gt_now(void);
 
-/* Index of the worker that runs the caller, 0..workers-1; -1 outside. It may
- * be out of date as soon as the task waits. */
+/* Index of the worker that runs the caller, 0..workers-1, or of a spare,
+ * workers..workers+spares-1; -1 outside. It may be out of date as soon as the
+ * task waits. */
 int gt_worker(void);
 
 /* Number of workers; 0 when the runtime is not running. */
@@ -136,6 +168,7 @@ int gt_group_spawn(gt_group *group, gt_fn *fn, void *arg, const gt_attr *attr);
  * and may be used again or go out of scope. What the tasks wrote is visible
  * to the waiter. -EINVAL: group is NULL. */
 int gt_group_wait(gt_group *group);
+int gt_group_wait_until(gt_group *group, int64_t deadline);
 
 /* ---- channels -------------------------------------------------------- */
 
@@ -157,6 +190,9 @@ int gt_chan_send(gt_chan *chan, const void *elem);
  * empty; *ret_elem is then unchanged. -EINVAL: chan is NULL. */
 int gt_chan_recv(gt_chan *chan, void *ret_elem);
 
+int gt_chan_send_until(gt_chan *chan, const void *elem, int64_t deadline);
+int gt_chan_recv_until(gt_chan *chan, void *ret_elem, int64_t deadline);
+
 /* The same, but -EAGAIN instead of waiting. */
 int gt_chan_try_send(gt_chan *chan, const void *elem);
 int gt_chan_try_recv(gt_chan *chan, void *ret_elem);
@@ -164,6 +200,27 @@ int gt_chan_try_recv(gt_chan *chan, void *ret_elem);
 /* No more sends. Elements inside may still be received; every waiter that
  * cannot be served returns -EPIPE. Closing twice is fatal. */
 void gt_chan_close(gt_chan *chan);
+
+enum gt_op { GT_OFF, GT_SEND, GT_RECV };
+
+/* One alternative of gt_select(). The array must stay where it is until the
+ * call returns. */
+typedef struct gt_case {
+    gt_chan *chan;
+    enum gt_op op; /* GT_OFF: this case does not take part */
+    void *elem;    /* GT_SEND: read from; GT_RECV: written to */
+    int result;    /* out, of the case that happened: 0, or -EPIPE if closed */
+    void *private_[6];
+} gt_case;
+
+/* Do exactly one of `n` (1..65536) sends and receives; waits until one is
+ * possible. Of several that are possible each is as likely as the others. A
+ * closed channel makes its case possible. Returns the index of the case.
+ * -EINVAL: n out of range, a case without channel or element, or unknown op.
+ * -ETIMEDOUT: `deadline` passed; with all cases off there is nothing else to
+ * wait for. The same channel may stand in several cases. */
+int gt_select(gt_case *cases, int n, int64_t deadline);
+int gt_try_select(gt_case *cases, int n); /* -EAGAIN instead of waiting */
 
 /* ---- locks and counters ---------------------------------------------- */
 
@@ -184,6 +241,7 @@ typedef struct gt_mutex {
 } gt_mutex;
 
 void gt_mutex_lock(gt_mutex *mutex);
+int gt_mutex_lock_until(gt_mutex *mutex, int64_t deadline);
 int gt_mutex_try_lock(gt_mutex *mutex); /* -EBUSY when it is held */
 void gt_mutex_unlock(gt_mutex *mutex);  /* fatal unless the caller holds it */
 
@@ -194,9 +252,10 @@ typedef struct gt_waitgroup {
     uint64_t count_;
 } gt_waitgroup;
 
-void gt_waitgroup_add(gt_waitgroup *wg, uint32_t count);
+int gt_waitgroup_add(gt_waitgroup *wg, int64_t count); /* -EINVAL: count < 0 */
 void gt_waitgroup_done(gt_waitgroup *wg);
 void gt_waitgroup_wait(gt_waitgroup *wg);
+int gt_waitgroup_wait_until(gt_waitgroup *wg, int64_t deadline);
 
 /* Counting semaphore; zeroed, its count is 0. Waiters are served in order. */
 typedef struct gt_sem {
@@ -204,10 +263,101 @@ typedef struct gt_sem {
     uint64_t count_;
 } gt_sem;
 
-void gt_sem_init(gt_sem *sem, uint32_t count);
+int gt_sem_init(gt_sem *sem, int64_t count); /* -EINVAL: count < 0 */
 void gt_sem_wait(gt_sem *sem);
+int gt_sem_wait_until(gt_sem *sem, int64_t deadline);
 int gt_sem_try_wait(gt_sem *sem); /* -EAGAIN when the count is 0 */
 void gt_sem_post(gt_sem *sem);
+
+/* Many readers or one writer, served in order of arrival, so that neither
+ * side starves. Not recursive. Unlocking what is not locked is fatal. */
+typedef struct gt_rwmutex {
+    gt_waitq waiters_;
+    int64_t readers_;
+    void *writer_;
+} gt_rwmutex;
+
+void gt_rwmutex_rdlock(gt_rwmutex *rw);
+int gt_rwmutex_rdlock_until(gt_rwmutex *rw, int64_t deadline);
+void gt_rwmutex_rdunlock(gt_rwmutex *rw);
+void gt_rwmutex_wrlock(gt_rwmutex *rw);
+int gt_rwmutex_wrlock_until(gt_rwmutex *rw, int64_t deadline);
+void gt_rwmutex_wrunlock(gt_rwmutex *rw); /* fatal unless the caller holds it */
+
+/* Condition variable. wait() gives `mutex` back while it waits and holds it
+ * again when it returns, whatever it returns. There are no spurious wake-ups,
+ * but another task may have changed the condition: wait in a loop. */
+typedef struct gt_cond {
+    gt_waitq waiters_;
+} gt_cond;
+
+void gt_cond_wait(gt_cond *cond, gt_mutex *mutex);
+int gt_cond_wait_until(gt_cond *cond, gt_mutex *mutex, int64_t deadline);
+void gt_cond_signal(gt_cond *cond); /* the one that waits longest */
+void gt_cond_broadcast(gt_cond *cond);
+
+/* Run fn(arg) once, whoever comes first; the others wait until it returned. */
+typedef struct gt_once {
+    struct {
+        uint32_t v_;
+    } state_;
+    gt_waitq waiters_;
+} gt_once;
+
+void gt_once_run(gt_once *once, gt_fn *fn, void *arg);
+/* Not for the caller that runs fn itself. */
+int gt_once_run_until(gt_once *once, gt_fn *fn, void *arg, int64_t deadline);
+
+/* ---- task-local storage ---------------------------------------------- */
+
+#define GT_MAX_LOCALS 64
+typedef unsigned gt_local;
+
+/* A key for a pointer that each task has of its own, NULL at first. When a
+ * task returns, destroy(value) is called in it for each that is not NULL;
+ * `destroy` may be NULL. Keys live as long as the process. -EAGAIN: GT_MAX_LOCALS
+ * are in use. */
+int gt_local_create(gt_local *ret_key, void (*destroy)(void *value));
+/* -EINVAL: no such key. -EPERM: not in a task. -ENOMEM. */
+int gt_local_set(gt_local key, void *value);
+void *gt_local_get(gt_local key); /* NULL outside tasks */
+
+/* ---- blocking calls --------------------------------------------------- */
+
+/* Around code that may block its OS thread (a system call, a library): the
+ * other tasks run on. A begin that finds all spares taken waits for one until
+ * `deadline`. Between begin and end the caller counts as an outside thread:
+ * gt_worker() is -1. Not to be nested (-EINVAL); outside tasks both do nothing. */
+int gt_blocking_begin(int64_t deadline);
+void gt_blocking_end(void);
+/* begin, fn(arg), end. What begin returned; fn has not run unless it was 0. */
+int gt_blocking(gt_fn *fn, void *arg, int64_t deadline);
+
+/* ---- network and pipes ------------------------------------------------ */
+
+#define GT_READABLE 1u
+#define GT_WRITABLE 2u
+
+/* Wait until fd is ready for `events`; returns those it is ready for. Errors
+ * and hang-up count as ready for both. Any thread, several tasks per fd.
+ * -EBADF; -EPERM: the fd cannot be polled, such as a regular file; -EINVAL:
+ * no or unknown events; -ETIMEDOUT; -ENOMEM. */
+int gt_poll(int fd, unsigned events, int64_t deadline);
+
+/* Each tries the system call first and waits if it would block. Descriptors
+ * that are not sockets, and listening or connecting sockets, are made
+ * non-blocking for all who share them. read: the bytes read, 0 at the end.
+ * write: all of `size` unless an error or the deadline stops it half-way: then
+ * what was written, if that is not 0. Sockets never raise SIGPIPE. Otherwise
+ * as gt_poll() and the system call of the same name; EINTR is handled. */
+int64_t gt_read(int fd, void *ret_buf, size_t size, int64_t deadline);
+int64_t gt_write(int fd, const void *buf, size_t size, int64_t deadline);
+/* The new descriptor, non-blocking and close-on-exec. */
+int gt_accept(int fd, struct sockaddr *ret_addr, unsigned *len, int64_t deadline);
+int gt_connect(int fd, const struct sockaddr *addr, unsigned len, int64_t deadline);
+/* Close fd; tasks that wait for it return -EBADF. (After a plain close() they
+ * would wait for ever.) */
+int gt_close(int fd);
 
 /* ---- looking inside -------------------------------------------------- */
 
@@ -219,23 +369,58 @@ enum gt_guard {
     GT_GUARD_CANARY    /* a canary at the stack's end, checked at the next switch */
 };
 
-/* Sums over all workers since gt_start(). Counters are read without stopping
- * the workers, so they may be a little out of step with each other. */
-typedef struct gt_stats {
-    int workers;
-    enum gt_guard guard;        /* in force for stacks made from now on */
+/* Since gt_start(): of one worker or spare, or the sum over all. Counters are
+ * read without stopping anybody, so they may be a little out of step with each
+ * other. */
+typedef struct gt_counters {
     uint64_t spawned, finished; /* tasks */
     uint64_t switches;          /* into a task, however it was reached */
     uint64_t steals;            /* successful; each moves up to half a queue */
     uint64_t stolen;            /* tasks moved by them */
-    uint64_t sleeps, wakes;     /* futex waits of idle workers; futex wakes sent */
+    uint64_t sleeps, wakes;     /* futex waits when idle; wakes sent */
     uint64_t growths;           /* run queues that doubled */
-    uint64_t stacks;            /* stacks ever made */
-    uint64_t stack_bytes;       /* address space reserved for them */
-    uint64_t canary_stacks;     /* of them, with a canary as their only guard */
+    uint64_t timers;            /* deadlines that passed while a task waited */
+    uint64_t polls, events;     /* looks at the network; tasks made ready by them */
+    uint64_t blocking;          /* blocking calls begun */
+    uint64_t hogs;              /* times it was found hogged */
+    uint64_t retained_bytes;    /* of idle stacks, resident */
+} gt_counters;
+
+typedef struct gt_stats {
+    int workers;
+    int spares;          /* OS threads made besides the workers */
+    int active_spares;   /* of them, standing in for somebody now */
+    enum gt_guard guard; /* in force for stacks made from now on */
+    uint64_t live;       /* tasks not finished */
+    gt_counters sum;
+    uint64_t stacks;        /* stacks ever made */
+    uint64_t stack_bytes;   /* address space reserved for them */
+    uint64_t canary_stacks; /* of them, with a canary as their only guard */
 } gt_stats;
 
 void gt_get_stats(gt_stats *ret_stats);
+/* -EINVAL: no worker or spare of that index. */
+int gt_get_counters(int worker, gt_counters *ret_counters);
+
+typedef struct gt_stack_use {
+    gt_fn *fn;
+    const char *name; /* symbol or gt_attr.name, as at its first task; may be NULL */
+    uint64_t tasks;
+    size_t limit, max_used; /* bytes; of the deepest */
+} gt_stack_use;
+
+/* With GT_STACK_PROFILE: how deep the stacks of finished tasks were used, per
+ * entry function. Fills up to `max` entries, returns how many there are. */
+int gt_stack_profile(gt_stack_use *ret_use, int max);
+
+/* Write the state, name and waiting place of every task to `fd`. Any thread;
+ * the tasks go on meanwhile, so that a line may be a moment out of date. The
+ * same goes to stderr when the process gets SIGQUIT, unless it handles that
+ * itself. */
+int gt_dump(int fd);
+
+/* The name of the calling task in reports; not copied. */
+void gt_set_name(const char *name);
 
 #ifdef __cplusplus
 }

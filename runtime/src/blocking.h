@@ -1,0 +1,10 @@
+/* Blocking calls; see blocking.c. */
+#ifndef GTI_BLOCKING_H
+#define GTI_BLOCKING_H
+
+#include "worker.h"
+
+/* The worker that the calling OS thread has left for a blocking call, or NULL. */
+struct gti_worker *gti_blocking_worker(void);
+
+#endif

@@ -1,0 +1,331 @@
+/* See monitor.h. */
+#include "monitor.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+
+#include "debug.h"
+#include "netpoll.h"
+#include "os_linux.h"
+#include "spinlock.h"
+#include "thread.h"
+
+#define MONITOR_STACK ((size_t)64 << 10)
+
+/* A blocking call is left alone for so long: most end sooner. */
+#define BLOCKING_NS 20000
+/* While there are blocking calls, look so often; after QUIET_POLLS looks that
+ * found none that is new, half as often each time. */
+#define POLL_NS      20000
+#define QUIET_POLLS  50
+#define LAZY_POLL_NS 10000000
+#define DEEP_NS      1000000000
+/* A spare stays for so long after it was last needed. */
+#define LINGER_NS 10000000
+
+static struct {
+    GTI_ATOMIC(uint32_t) stop;
+    GTI_ATOMIC(uint32_t) dump;
+    pthread_t thread;
+    int64_t hog_ns;
+    bool report_deadlock;
+    int64_t poll_ns;
+    int quiet;             /* looks since a blocking call was last seen */
+    int64_t surplus_since; /* 0: there is no surplus of spares */
+    uint64_t last_switches;
+    int asleep;              /* looks in a row that found everybody asleep */
+    struct gti_runq scratch; /* to steal with */
+} monitor;
+
+static void call(void)
+{
+    GTI_ADD(gti_rt.monitor_word, 1u, relaxed);
+    gti_os_futex_wake(&gti_rt.monitor_word.v_, 1);
+}
+
+void gti_monitor_ask_for_dump(void)
+{
+    GTI_STORE(monitor.dump, 1u, relaxed);
+    call();
+}
+
+/* ---- stuck workers --------------------------------------------------------- */
+
+static void hand_over(struct gti_task *t)
+{
+    gti_inject_push(t);
+    gti_worker_wake_any(NULL);
+}
+
+/* Nobody steals from a worker that is alone: empty its ring. */
+static void evict_ring(struct gti_worker *w)
+{
+    struct gti_task *t;
+    uint32_t count;
+    while ((t = gti_runq_steal(&w->runq, &monitor.scratch, &count)) != NULL) {
+        struct gti_task *other;
+        while ((other = gti_runq_pop(&monitor.scratch)) != NULL)
+            gti_inject_push(other);
+        hand_over(t);
+    }
+}
+
+/* Make the worker's biased lock a shared one; false: try again later. */
+static bool unbias(struct gti_worker *w)
+{
+    if (w->watch.revoked)
+        return true;
+    if (!GTI_LOAD(w->shared, relaxed)) {
+        GTI_STORE(w->shared, 1u, relaxed);
+        /* Ordering: membarrier, edge BIAS <-> gti_worker_touch(). */
+        gti_os_membarrier();
+    }
+    /* Ordering: acquire, edge BIAS <- gti_worker_untouch(). */
+    w->watch.revoked = GTI_LOAD(w->touching, acquire) == 0u;
+    return w->watch.revoked;
+}
+
+static void evict(struct gti_worker *w)
+{
+    bool ring = w->alone && !gti_runq_is_empty(&w->runq);
+    if ((!GTI_LOAD(w->runnext, relaxed) && !ring) || !unbias(w))
+        return;
+    /* Ordering: acquire, edge RUNNEXT <- gti_worker_put_next(). */
+    struct gti_task *t = GTI_XCHG(w->runnext, NULL, acquire);
+    if (t)
+        hand_over(t);
+    if (ring)
+        evict_ring(w);
+}
+
+static void stick(struct gti_worker *w, bool hogged)
+{
+    w->watch.stuck = true;
+    if (hogged)
+        GTI_COUNT(w->count.hogs);
+    GTI_STORE(w->orphan, 1u, relaxed);
+    GTI_ADD(gti_rt.orphans, 1, relaxed);
+    /* Who sleeps must see whether its deadline is the earliest still. */
+    if (GTI_LOAD(w->timers.count, relaxed))
+        gti_worker_wake_any(NULL);
+}
+
+static void unstick(struct gti_worker *w)
+{
+    w->watch.stuck = false;
+    GTI_SUB(gti_rt.orphans, 1, relaxed);
+    GTI_STORE(w->orphan, 0u, relaxed);
+    if (w->watch.revoked && gti_os_has_membarrier()) {
+        w->watch.revoked = false;
+        GTI_STORE(w->shared, 0u, relaxed);
+    }
+}
+
+/* Compare what the worker does with what it did; true if it is stuck. */
+static bool watch(struct gti_worker *w, int64_t now, bool *ret_new_blocking)
+{
+    struct gti_watch *seen = &w->watch;
+    bool blocked = GTI_LOAD(w->blocked, relaxed);
+    uint64_t switches = GTI_LOAD(w->count.switches, relaxed);
+    uint64_t blocking = GTI_LOAD(w->count.blocking, relaxed);
+    if (GTI_LOAD(w->idle, relaxed) || switches != seen->switches) {
+        seen->switches = switches;
+        seen->since = now;
+    }
+    if (!blocked || blocking != seen->blocking) {
+        seen->blocking = blocking;
+        seen->blocked_since = now;
+    }
+    bool hogged = monitor.hog_ns >= 0 && now - seen->since >= monitor.hog_ns;
+    bool stuck = hogged || now - seen->blocked_since >= BLOCKING_NS;
+    if (blocked && !stuck)
+        *ret_new_blocking = true;
+    if (stuck && !seen->stuck)
+        stick(w, hogged && !blocked);
+    if (!stuck && seen->stuck)
+        unstick(w);
+    if (stuck)
+        evict(w);
+    return stuck;
+}
+
+/* ---- spares ----------------------------------------------------------------- */
+
+static void retire_one(void)
+{
+    for (int i = gti_workers_made() - 1; i >= gti_rt.workers; i--) {
+        struct gti_worker *w = &gti_rt.worker[i];
+        if (GTI_LOAD(w->active, relaxed) && !w->watch.stuck && !GTI_LOAD(w->retire, relaxed)) {
+            gti_spare_retire(w);
+            return;
+        }
+    }
+}
+
+/* As many active spares as stuck workers. */
+static void balance(int stuck, int64_t now)
+{
+    int active = GTI_LOAD(gti_rt.active_spares, relaxed);
+    for (; active < stuck; active++)
+        if (gti_spare_activate() != 0)
+            break; /* no thread or memory now: asked again at the next look */
+    if (active <= stuck) {
+        monitor.surplus_since = 0;
+        return;
+    }
+    if (!monitor.surplus_since)
+        monitor.surplus_since = now;
+    if (now - monitor.surplus_since >= LINGER_NS) {
+        monitor.surplus_since = 0;
+        retire_one();
+    }
+}
+
+/* ---- everybody asleep -------------------------------------------------------- */
+
+static uint64_t total_switches(void)
+{
+    uint64_t sum = 0;
+    for (int i = 0, n = gti_workers_made(); i < n; i++)
+        sum += GTI_LOAD(gti_rt.worker[i].count.switches, relaxed);
+    return sum;
+}
+
+/* Nothing in the runtime can wake a task: no timer, no queue, no descriptor
+ * that somebody waits for. Every worker sleeps, or the answer means nothing. */
+static bool nothing_is_due(void)
+{
+    if (!gti_inject_is_empty() || GTI_LOAD(gti_netpoll.waiters, relaxed) != 0)
+        return false;
+    for (int i = 0, n = gti_workers_made(); i < n; i++) {
+        struct gti_worker *w = &gti_rt.worker[i];
+        bool active = i < gti_rt.workers || GTI_LOAD(w->active, relaxed);
+        if (active && GTI_LOAD(gti_rt.idle.slot[i].word, relaxed) != (uint32_t)GTI_SLEEPING)
+            return false;
+        if (GTI_LOAD(w->timers.count, relaxed) || GTI_LOAD(w->inbox, relaxed) ||
+            !gti_runq_is_empty(&w->runq))
+            return false;
+    }
+    return true;
+}
+
+/* Every thread of the process that is not ours waits for a task. */
+static bool outside_is_asleep(void)
+{
+    int ours = gti_workers_made() + 1;
+    return gti_os_thread_count() - ours == (int)GTI_LOAD(gti_rt.outside_waiting, relaxed);
+}
+
+/* All tasks wait, twice in a row with no switch between: then nobody has run
+ * in between either, since who runs switches or is not asleep. */
+static void check_deadlock(void)
+{
+    uint64_t switches = total_switches();
+    bool again = monitor.asleep > 1 && switches == monitor.last_switches;
+    monitor.last_switches = switches;
+    if (!monitor.report_deadlock || !again || gti_live_tasks() == 0 || !nothing_is_due())
+        return;
+    /* Ordering: seq_cst, edge IDLE-DEKKER <-> gti_idle_prepare(). */
+    GTI_FENCE(seq_cst);
+    if (outside_is_asleep() && nothing_is_due() && total_switches() == switches)
+        gti_debug_deadlock();
+}
+
+/* ---- the thread --------------------------------------------------------------- */
+
+/* How long until the next look. */
+static int64_t look(int64_t now)
+{
+    int stuck = 0;
+    bool busy = false, new_blocking = false;
+    for (int i = 0, n = gti_workers_made(); i < n; i++) {
+        struct gti_worker *w = &gti_rt.worker[i];
+        busy |= !GTI_LOAD(w->idle, relaxed);
+        stuck += watch(w, now, &new_blocking);
+    }
+    balance(stuck, now);
+    monitor.asleep = busy ? 0 : monitor.asleep + 1;
+    if (!busy)
+        check_deadlock();
+    if (new_blocking) {
+        monitor.quiet = 0;
+        monitor.poll_ns = POLL_NS;
+    } else if (++monitor.quiet > QUIET_POLLS && monitor.poll_ns < LAZY_POLL_NS) {
+        monitor.poll_ns *= 2;
+    }
+    if (monitor.asleep > 4 && !monitor.surplus_since)
+        return DEEP_NS;
+    int64_t hog =
+        monitor.hog_ns > 0 && monitor.hog_ns < LAZY_POLL_NS ? monitor.hog_ns : LAZY_POLL_NS;
+    return monitor.poll_ns < hog ? monitor.poll_ns : hog;
+}
+
+static bool anybody_busy(void)
+{
+    for (int i = 0, n = gti_workers_made(); i < n; i++)
+        if (!GTI_LOAD(gti_rt.worker[i].idle, relaxed))
+            return true;
+    return false;
+}
+
+static enum gti_lazy laziness(int64_t ns)
+{
+    return ns == DEEP_NS ? GTI_DEEP : ns > POLL_NS * 4 ? GTI_LAZY : GTI_ATTENTIVE;
+}
+
+static void wait_for(int64_t now, int64_t ns)
+{
+    uint32_t word = GTI_LOAD(gti_rt.monitor_word, relaxed);
+    GTI_STORE(gti_rt.monitor_lazy, (uint32_t)laziness(ns), relaxed);
+    /* Ordering: seq_cst, edge MONITOR-LAZY <-> gti_worker_nudge_monitor(). */
+    GTI_FENCE(seq_cst);
+    if (ns == DEEP_NS && anybody_busy())
+        ns = LAZY_POLL_NS;
+    if (!GTI_LOAD(monitor.stop, relaxed) && !GTI_LOAD(monitor.dump, relaxed))
+        gti_os_futex_wait(&gti_rt.monitor_word.v_, word, now + ns);
+    if (word != GTI_LOAD(gti_rt.monitor_word, relaxed)) {
+        monitor.poll_ns = POLL_NS;
+        monitor.quiet = 0;
+    }
+}
+
+static void *monitor_main(void *arg)
+{
+    (void)arg;
+    while (!GTI_LOAD(monitor.stop, relaxed)) {
+        if (GTI_XCHG(monitor.dump, 0u, relaxed))
+            gti_debug_dump_to_stderr();
+        int64_t now = gti_os_now();
+        wait_for(now, look(now));
+    }
+    return NULL;
+}
+
+int gti_monitor_start(int64_t hog_ns, bool report_deadlock)
+{
+    sigset_t blocked;
+    GTI_STORE(monitor.stop, 0u, relaxed);
+    GTI_STORE(monitor.dump, 0u, relaxed);
+    monitor.hog_ns = hog_ns;
+    monitor.report_deadlock = report_deadlock;
+    monitor.poll_ns = LAZY_POLL_NS;
+    monitor.quiet = QUIET_POLLS;
+    monitor.surplus_since = 0;
+    monitor.asleep = 0;
+    if (!gti_runq_init(&monitor.scratch))
+        return -ENOMEM;
+    sigfillset(&blocked);
+    int err = gti_os_thread_create(&monitor.thread, MONITOR_STACK, &blocked, monitor_main, NULL);
+    if (err)
+        gti_runq_destroy(&monitor.scratch);
+    return err;
+}
+
+void gti_monitor_stop(void)
+{
+    GTI_STORE(monitor.stop, 1u, relaxed);
+    call();
+    pthread_join(monitor.thread, NULL);
+    gti_runq_destroy(&monitor.scratch);
+}

@@ -1,0 +1,289 @@
+/* The neutral half of netpoll.h.
+ *
+ * Invariants
+ *   - A descriptor's waiters, its generation and whether it is known to the
+ *     kernel are under its entry's lock; a waiter's `slot` is the events it
+ *     waits for.
+ *   - An entry, once made, stays until the runtime stops.
+ *   - Armed: whenever an entry has waiters and its lock is free, the kernel has
+ *     been asked to report the events that they wait for, and has not yet been
+ *     heard.
+ */
+#include "netpoll.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "os_linux.h"
+#include "waitq.h"
+
+#define CHUNK  1024
+#define CHUNKS 1024
+
+struct entry {
+    GTI_ATOMIC(uint32_t) lock; /* protects the rest */
+    uint32_t generation;
+    bool is_known;
+    gt_waitq waiters;
+};
+
+struct gti_netpoll gti_netpoll;
+
+static struct {
+    GTI_ATOMIC(uint32_t) lock; /* of what follows, for writing */
+    bool is_open;
+    GTI_ATOMIC(struct entry *) chunk[CHUNKS];
+} table;
+
+/* ---- entries ----------------------------------------------------------------- */
+
+/* Called with the table's lock held. */
+static int make_chunk(int at, struct entry **ret)
+{
+    *ret = GTI_LOAD(table.chunk[at], relaxed);
+    if (*ret)
+        return 0;
+    if (!table.is_open) {
+        int err = gti_netpoll_open();
+        if (err)
+            return err;
+        table.is_open = true;
+    }
+    *ret = calloc(CHUNK, sizeof **ret);
+    if (!*ret)
+        return -ENOMEM;
+    /* Ordering: release, edge NETPOLL-ENTRY -> find(). */
+    GTI_STORE(table.chunk[at], *ret, release);
+    return 0;
+}
+
+/* The entry of a descriptor; `make` it if there is none. */
+static int find(int fd, bool make, struct entry **ret)
+{
+    *ret = NULL;
+    if (fd < 0)
+        return -EBADF;
+    if (fd / CHUNK >= CHUNKS)
+        return -EMFILE;
+    /* Ordering: acquire, edge NETPOLL-ENTRY <- make_chunk(). */
+    struct entry *chunk = GTI_LOAD(table.chunk[fd / CHUNK], acquire);
+    if (gti_unlikely(!chunk)) {
+        if (!make)
+            return -ENOENT;
+        gti_spin_lock(table.lock);
+        int err = make_chunk(fd / CHUNK, &chunk);
+        gti_spin_unlock(table.lock);
+        if (err)
+            return err;
+    }
+    *ret = chunk + fd % CHUNK;
+    return 0;
+}
+
+void gti_netpoll_destroy(void)
+{
+    for (int i = 0; i < CHUNKS; i++) {
+        free(GTI_LOAD(table.chunk[i], relaxed));
+        GTI_STORE(table.chunk[i], NULL, relaxed);
+    }
+    if (table.is_open)
+        gti_netpoll_close();
+    table.is_open = false;
+    GTI_STORE(gti_netpoll.waiters, 0u, relaxed);
+    GTI_STORE(gti_netpoll.poller, 0, relaxed);
+}
+
+/* ---- arming and reporting, with the entry's lock held --------------------------- */
+
+static unsigned events_wanted(const struct entry *e)
+{
+    unsigned events = 0;
+    for (struct gti_waiter *wt = gti_waitq_first(&e->waiters); wt; wt = wt->next)
+        events |= (unsigned)(uintptr_t)wt->slot;
+    return events;
+}
+
+static uint64_t tag_of(int fd, const struct entry *e)
+{
+    return (uint64_t)e->generation << 32 | (uint32_t)fd;
+}
+
+static int arm(int fd, struct entry *e, unsigned events)
+{
+    int err = -ENOENT;
+    if (e->is_known)
+        err = gti_netpoll_arm(fd, events, tag_of(fd, e), true);
+    if (err == -ENOENT) {
+        /* Never seen, or closed and opened again: another file. */
+        e->generation++;
+        err = gti_netpoll_arm(fd, events, tag_of(fd, e), false);
+        e->is_known = err == 0;
+    }
+    return err;
+}
+
+/* Take those off that wait for any of `events`: tasks linked by next. */
+static struct gti_task *take(struct entry *e, unsigned events)
+{
+    struct gti_task *first = NULL, **tail = &first;
+    struct gti_waiter *next;
+    for (struct gti_waiter *wt = gti_waitq_first(&e->waiters); wt; wt = next) {
+        next = wt->next;
+        if (!((unsigned)(uintptr_t)wt->slot & events))
+            continue;
+        struct gti_task *t = gti_waiter_task(wt);
+        gti_waitq_remove(&e->waiters, wt);
+        if (wt->task & GTI_CONTESTED) {
+            if (!gti_task_claim(t))
+                continue;
+            gti_worker_forget_timer(t);
+        }
+        *tail = t;
+        tail = &t->next;
+    }
+    *tail = NULL;
+    return first;
+}
+
+static void ready_all(struct gti_worker *w, struct gti_task *t, unsigned events)
+{
+    while (t) {
+        struct gti_task *next = t->next;
+        int asked = (int)(uintptr_t)t->wait.slot;
+        if (w)
+            GTI_COUNT(w->count.events);
+        gti_ready(w, t, asked & (int)events);
+        t = next;
+    }
+}
+
+void gti_netpoll_report(struct gti_worker *w, uint64_t tag, unsigned events)
+{
+    struct entry *e;
+    int fd = (int)(uint32_t)tag;
+    if (find(fd, false, &e) != 0)
+        return;
+    struct gti_task *ready = NULL;
+    gti_spin_lock(e->lock);
+    if (tag == tag_of(fd, e)) {
+        ready = take(e, events);
+        unsigned rest = events_wanted(e);
+        if (rest && arm(fd, e, rest) != 0) {
+            /* Closed meanwhile: nobody will hear of it again. */
+            struct gti_task **tail = &ready;
+            while (*tail)
+                tail = &(*tail)->next;
+            *tail = take(e, rest);
+            events |= rest;
+        }
+    }
+    gti_spin_unlock(e->lock);
+    ready_all(w, ready, events);
+}
+
+/* ---- who looks --------------------------------------------------------------- */
+
+void gti_netpoll_look(struct gti_worker *w)
+{
+    GTI_COUNT(w->count.polls);
+    gti_netpoll_collect(w, 0);
+}
+
+bool gti_netpoll_become_poller(struct gti_worker *w)
+{
+    int none = 0;
+    if (!gti_netpoll_is_wanted() || !GTI_CAS(gti_netpoll.poller, none, w->id + 1, relaxed))
+        return false;
+    /* Who finds us asleep finds us the poller.
+     * Ordering: seq_cst, edge POLLER <-> gti_netpoll_is_poller(). */
+    GTI_FENCE(seq_cst);
+    return true;
+}
+
+bool gti_netpoll_is_poller(int worker)
+{
+    /* Ordering: seq_cst, edge POLLER <-> gti_netpoll_become_poller(). */
+    GTI_FENCE(seq_cst);
+    return GTI_LOAD(gti_netpoll.poller, relaxed) == worker + 1;
+}
+
+void gti_netpoll_sleep(struct gti_worker *w, int64_t deadline)
+{
+    GTI_COUNT(w->count.polls);
+    gti_netpoll_collect(w, deadline);
+}
+
+void gti_netpoll_resign(void)
+{
+    GTI_STORE(gti_netpoll.poller, 0, relaxed);
+}
+
+/* ---- waiting ------------------------------------------------------------------ */
+
+static int poll_outside(int fd, unsigned events, int64_t deadline)
+{
+    struct pollfd p = {.fd = fd};
+    p.events = (short)((events & GT_READABLE ? POLLIN | POLLRDHUP : 0) |
+                       (events & GT_WRITABLE ? POLLOUT : 0));
+    int n = gti_os_poll(&p, deadline);
+    if (n <= 0)
+        return n == 0 ? -ETIMEDOUT : n;
+    if (p.revents & POLLNVAL)
+        return -EBADF;
+    if (p.revents & (POLLERR | POLLHUP))
+        return (int)events;
+    return (p.revents & (POLLIN | POLLRDHUP) ? (int)GT_READABLE : 0) |
+           (p.revents & POLLOUT ? (int)GT_WRITABLE : 0);
+}
+
+static int wait_armed(struct gti_worker *w, struct entry *e, unsigned events, int64_t deadline)
+{
+    void *wanted = (void *)(uintptr_t)events;
+    if (deadline == INT64_MAX)
+        return gti_waitq_wait(w, &e->waiters, &e->lock, wanted, GTI_WAIT_FD);
+    return gti_waitq_wait_until(w, &e->waiters, &e->lock, wanted, GTI_WAIT_FD, deadline);
+}
+
+int gt_poll(int fd, unsigned events, int64_t deadline)
+{
+    struct entry *e;
+    if (events == 0 || events & ~(GT_READABLE | GT_WRITABLE))
+        return -EINVAL;
+    struct gti_worker *w = gti_worker_self();
+    if (!w)
+        return poll_outside(fd, events, deadline);
+    int err = find(fd, true, &e);
+    if (err)
+        return err;
+    if (deadline <= 0 || (deadline != INT64_MAX && deadline <= gti_os_now()))
+        return poll_outside(fd, events, 0); /* does not wait */
+    gti_spin_lock(e->lock);
+    err = arm(fd, e, events | events_wanted(e));
+    if (err) {
+        gti_spin_unlock(e->lock);
+        return err;
+    }
+    GTI_ADD(gti_netpoll.waiters, 1u, relaxed);
+    /* A sleeper can become the poller while we are busy with other tasks. */
+    if (!w->alone && GTI_LOAD(gti_netpoll.poller, relaxed) == 0)
+        gti_worker_wake_any(w);
+    int result = wait_armed(w, e, events, deadline);
+    GTI_SUB(gti_netpoll.waiters, 1u, relaxed);
+    return result;
+}
+
+int gt_close(int fd)
+{
+    struct entry *e;
+    struct gti_task *waiters = NULL;
+    if (find(fd, false, &e) == 0) {
+        gti_spin_lock(e->lock);
+        waiters = take(e, GT_READABLE | GT_WRITABLE);
+        gti_spin_unlock(e->lock);
+    }
+    int err = close(fd) == 0 ? 0 : -errno;
+    gti_ready_list(gti_worker_self(), waiters, -EBADF);
+    return err;
+}

@@ -1,0 +1,81 @@
+/* See waitq.h. */
+#include "waitq.h"
+
+#include <errno.h>
+
+#include "os_linux.h"
+
+struct gti_waiter *gti_waitq_pop_contested(gt_waitq *q)
+{
+    struct gti_waiter *wt;
+    while ((wt = gti_waitq_unlink_first(q)) != NULL) {
+        if (!(wt->task & GTI_CONTESTED))
+            return wt;
+        struct gti_task *t = gti_waiter_task(wt);
+        wt->prev = GTI_OFF_QUEUE;
+        if (gti_task_claim(t)) {
+            gti_worker_forget_timer(t);
+            t->wait.next = wt; /* which case it was */
+            return wt;
+        }
+    }
+    return NULL;
+}
+
+struct gti_task *gti_waitq_take(gt_waitq *q)
+{
+    struct gti_task *first = NULL, **tail = &first;
+    struct gti_waiter *wt;
+    while ((wt = gti_waitq_pop(q)) != NULL) {
+        struct gti_task *t = gti_waiter_task(wt);
+        t->next = NULL;
+        *tail = t;
+        tail = &t->next;
+    }
+    return first;
+}
+
+void gti_waitq_remove(gt_waitq *q, struct gti_waiter *wt)
+{
+    if (wt->prev == GTI_OFF_QUEUE)
+        return;
+    bool is_first = q->head_ == wt;
+    if (is_first)
+        q->head_ = wt->next;
+    else
+        wt->prev->next = wt->next;
+    if (wt->next)
+        wt->next->prev = wt->prev;
+    else
+        q->tail_ = is_first ? NULL : wt->prev;
+    wt->prev = GTI_OFF_QUEUE;
+}
+
+void gti_waiter_contest(struct gti_waiter *wt, struct gti_task *self, void *slot)
+{
+    wt->task = (uintptr_t)self | GTI_CONTESTED;
+    wt->slot = slot;
+    self->wheel = GTI_NO_WHEEL;
+    GTI_STORE(self->claim, 0u, relaxed);
+}
+
+int gti_waitq_wait_until(struct gti_worker *w, gt_waitq *q, void *lock, void *slot,
+                         enum gti_wait_kind kind, int64_t deadline)
+{
+    struct gti_spinlock *l = (struct gti_spinlock *)lock;
+    if (deadline <= 0 || deadline <= gti_os_now()) {
+        gti_spin_unlock(l->word);
+        return -ETIMEDOUT;
+    }
+    struct gti_task *self = gti_park_self(w);
+    self->wait_kind = (uint8_t)kind;
+    gti_waiter_contest(&self->wait, self, slot);
+    gti_waitq_push(q, &self->wait);
+    int result = gti_park_until(w, gti_park_unlock, lock, deadline);
+    if (result == -ETIMEDOUT) {
+        gti_spin_lock(l->word);
+        gti_waitq_remove(q, &self->wait);
+        gti_spin_unlock(l->word);
+    }
+    return result;
+}
