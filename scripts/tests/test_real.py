@@ -9,7 +9,7 @@ import os
 import unittest
 
 from tests import support
-from lib import bench, cells, profiles, samples
+from lib import bench, cells, peers, profiles, samples
 
 BENCH = os.environ.get("GREENBENCH_TEST_BENCH_DIR")
 
@@ -90,6 +90,32 @@ class RealTest(support.Case):
             case, used = cells.parse(cell.name)
             self.assertEqual(axes[case] - {"place"}, set(used) - {"place"}, cell.name)
             self.assertLessEqual(set(used), axes[case] | {"P"})
+
+    def test_what_peers_are_said_to_offer_is_what_they_list(self):
+        real = bench.Bench(BENCH)
+        if not real.built_peers():
+            self.skipTest("no peer is built")
+        names = {c.name for profile in profiles.PROFILES for c in profiles.expand(profile, self.facts())}
+        for peer in real.built_peers():
+            listed = real.workloads(peer)
+            for name in names:
+                if peers.refusal(peer, name) is None:
+                    self.assertIn(cells.parse(name)[0], listed, (peer, name))
+        if "go" in real.built_peers():
+            self.assertEqual(set(real.workloads("go")), set(peers.GO_CASES))
+
+    def test_a_peer_runs_beside_gt_and_is_marked_in_the_report(self):
+        built = bench.Bench(BENCH).built_peers()
+        if not built:
+            self.skipTest("no peer is built")
+        status, out, err = self.run_real("--filter", "channel/prod_cons", "--backend", "gt", "--with-peers")
+        self.assertEqual(status, 0, out + err)
+        offered = {"gt"} | {b for b in built if peers.refusal(b, "channel/prod_cons/p:1/c:1/cap:128/P:2") is None}
+        self.assertEqual({s["backend"] for s in self.samples() if s["status"] == "ok"}, offered)
+        with open(os.path.join(self.only_run(), "report.md"), encoding="utf-8") as f:
+            text = f.read()
+        for peer in offered - {"gt"}:
+            self.assertIn("(%s)" % peers.KINDS[peer], text)
 
 
 if __name__ == "__main__":
