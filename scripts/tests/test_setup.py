@@ -70,6 +70,12 @@ class SetupTest(support.Case):
             for name in ("gdb", "clang", "libclang-rt-dev", "gcc-aarch64-linux-gnu", "qemu-user"):
                 self.assertEqual(" %s " % name in out.replace("\n", " "), names, name)
 
+    def test_what_only_peers_need_is_asked_for_with_an_option(self):
+        for names, args in ((False, ()), (False, ("--tests",)), (True, ("--with-peers",))):
+            _, out, _ = self.setup("--dry-run", "--manager", "apt", *args)
+            for name in ("golang-go", "libboost-fiber-dev", "libst-dev"):
+                self.assertEqual(" %s " % name in out.replace("\n", " "), names, name)
+
     def test_on_64_bit_arm_no_emulator_of_it_is_asked_for(self):
         _, out, _ = self.setup("--dry-run", "--tests", "--manager", "apt", path=self.bare_machine(machine="aarch64"))
         self.assertIn("gdb", out)
