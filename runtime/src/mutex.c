@@ -16,7 +16,7 @@ int gt_mutex_try_lock(gt_mutex *m)
     if (gti_unlikely(!GTI_CAS(m->state_, state, MUTEX_LOCKED, acquire)) &&
         (state != MUTEX_WAITERS || !GTI_CAS(m->state_, state, state | MUTEX_LOCKED, acquire)))
         return -EBUSY;
-    m->owner_ = gti_park_self(gti_worker_self());
+    GTI_STORE(m->owner_, gti_park_self(gti_worker_self()), relaxed);
     return 0;
 }
 
@@ -72,14 +72,14 @@ static int mutex_wait(gt_mutex *m, struct gti_worker *w, struct gti_task *self, 
  * the mark in its flags makes the next unlock hand the mutex over to it. */
 static GTI_NOINLINE int mutex_lock_slow(gt_mutex *m, int64_t deadline)
 {
-    if (m->owner_ == gti_park_self(gti_worker_self()))
+    if (GTI_LOAD(m->owner_, relaxed) == gti_park_self(gti_worker_self()))
         gti_fatal("gt_mutex_lock: the caller holds the mutex already");
     for (bool again = false;; again = true) {
         struct gti_worker *w = gti_worker_self();
         struct gti_task *self = gti_park_self(w);
         gti_spin_lock(m->waiters_.lock_);
         if (mutex_take_or_mark(m)) {
-            m->owner_ = self;
+            GTI_STORE(m->owner_, self, relaxed);
             gti_spin_unlock(m->waiters_.lock_);
             self->flags &= (uint8_t)~GTI_TASK_MARK;
             return 0;
@@ -121,7 +121,7 @@ static GTI_NOINLINE void mutex_unlock_slow(gt_mutex *m)
         GTI_AND(m->state_, ~MUTEX_WAITERS, relaxed);
     if (hand_over) {
         t->flags &= (uint8_t)~GTI_TASK_MARK;
-        m->owner_ = t;
+        GTI_STORE(m->owner_, t, relaxed);
     }
     gti_spin_unlock(m->waiters_.lock_);
     if (!hand_over)
@@ -134,9 +134,9 @@ static GTI_NOINLINE void mutex_unlock_slow(gt_mutex *m)
 void gt_mutex_unlock(gt_mutex *m)
 {
     uint32_t state = MUTEX_LOCKED;
-    if (gti_unlikely(m->owner_ != gti_park_self(gti_worker_self())))
+    if (gti_unlikely(GTI_LOAD(m->owner_, relaxed) != gti_park_self(gti_worker_self())))
         gti_fatal("gt_mutex_unlock: the caller does not hold the mutex");
-    m->owner_ = NULL;
+    GTI_STORE(m->owner_, NULL, relaxed);
     /* Ordering: release, edge MUTEX -> gt_mutex_lock(). */
     if (gti_unlikely(!GTI_CAS(m->state_, state, 0u, release)))
         mutex_unlock_slow(m);

@@ -26,6 +26,7 @@
 #include "atomics.h"
 #include "base.h"
 #include "gt/gt.h"
+#include "sanitizer.h"
 #include "stack.h"
 
 enum gti_task_state { GTI_FREE, GTI_FRESH, GTI_READY, GTI_RUNNING, GTI_WAITING };
@@ -100,10 +101,13 @@ struct gti_task {
     uint8_t on_wheel;           /* enum gti_on_wheel; under the wheel's lock */
     uint8_t wait_kind;          /* enum gti_wait_kind */
     const char *name;
+    GTI_FIBER
 } __attribute__((aligned(GTI_CACHE_LINE)));
 
 static_assert(offsetof(struct gti_task, context) == 0, "the assembler switches tasks");
+#ifndef GTI_TSAN
 static_assert(sizeof(struct gti_task) == 2 * GTI_CACHE_LINE, "two cache lines");
+#endif
 
 /* The only function that changes a task's state; asserts where it was. */
 GTI_INLINE void gti_task_transition(struct gti_task *t, enum gti_task_state from,

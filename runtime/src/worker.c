@@ -143,6 +143,7 @@ static void bind(struct gti_worker *w, struct gti_task *t)
     if (gti_unlikely(s->canary))
         t->flags |= GTI_TASK_CANARY;
     t->context.sp = gti_context_init(s->top);
+    gti_san_fiber_create(t);
 }
 
 /* Everything but the jump: `to` becomes current. */
@@ -177,6 +178,7 @@ int gti_worker_switch_slow(struct gti_worker *w, struct gti_task *from, struct g
 {
     check_leaving(from);
     enter(w, to);
+    gti_san_fiber_switch(to);
 #ifdef GTI_ASAN
     void *fake;
     announce(w, to, &fake);
@@ -193,6 +195,7 @@ int gti_worker_switch_slow(struct gti_worker *w, struct gti_task *from, struct g
 /* Hook: nobody is on the stack any more. */
 static void release_stack(struct gti_worker *w, void *stack)
 {
+    gti_san_fiber_destroy(w);
     gti_stack_put(&w->stacks, stack);
 }
 
@@ -240,10 +243,12 @@ void gti_task_main(void)
         t->fn(t->arg);
         w = gti_worker_self(); /* we may have migrated */
         t = w->current;
+        gti_san_fiber_end(w, t);
         retire(w, t);
         struct gti_task *next = pick_after_end(w);
         if (next && fits(next, stack)) {
             next->stack = stack;
+            gti_san_fiber_pass_on(w, next);
             next->flags |= stack->canary ? GTI_TASK_CANARY : 0;
             gti_task_transition(next, GTI_FRESH, GTI_RUNNING);
             w->current = next;
@@ -253,6 +258,7 @@ void gti_task_main(void)
         gti_group_settle(w);
         next = next ? next : &w->sched;
         enter(w, next);
+        gti_san_fiber_switch(next);
 #ifdef GTI_ASAN
         announce(w, next, NULL);
 #endif
@@ -270,6 +276,7 @@ void gti_worker_loop(struct gti_worker *w)
 {
     struct gti_task *t;
     w->sched.flags = 0;
+    gti_san_fiber_of_thread(&w->sched);
     GTI_STORE(w->sched.state, (uint32_t)GTI_RUNNING, relaxed);
     while ((t = gti_worker_find(w)) != NULL) {
         gti_task_transition(&w->sched, GTI_RUNNING, GTI_READY);

@@ -95,6 +95,9 @@ struct gti_worker {
     void *os_stack;               /* lowest address; for sanitizers */
     size_t os_stack_size;
     void *signal_stack;
+#ifdef GTI_TSAN
+    void *ended_fiber; /* of the task that has just ended */
+#endif
     /* Others. */
     struct gti_runq runq;
     GTI_ATOMIC(struct gti_task *) inbox GTI_NO_SHARING; /* newest first */
@@ -237,6 +240,9 @@ GTI_INLINE struct gti_task *gti_worker_pick(struct gti_worker *w)
 
 GTI_INLINE void gti_worker_prefetch(struct gti_worker *w)
 {
+#ifdef GTI_TSAN
+    (void)w; /* a hint may race: the task may be another worker's by now */
+#else
     struct gti_task *far = gti_runq_peek(&w->runq, GTI_PREFETCH_TASK);
     if (far) {
         struct gti_task *near = gti_runq_peek(&w->runq, GTI_PREFETCH_STACK);
@@ -244,6 +250,7 @@ GTI_INLINE void gti_worker_prefetch(struct gti_worker *w)
         if (near)
             __builtin_prefetch(near->context.sp, 1);
     }
+#endif
 }
 
 /* The oldest of its run queue, or NULL. */
@@ -262,7 +269,7 @@ GTI_INLINE struct gti_task *gti_worker_pop(struct gti_worker *w)
 int gti_worker_switch_slow(struct gti_worker *w, struct gti_task *from, struct gti_task *to,
                            gti_hook *hook, void *arg);
 
-#ifdef GTI_ASAN
+#if defined(GTI_ASAN) || defined(GTI_TSAN)
 #define GTI_SWITCH_IS_SLOW true
 #else
 #define GTI_SWITCH_IS_SLOW false

@@ -237,7 +237,9 @@ typedef struct gt_mutex {
         uint32_t v_;
     } state_;
     gt_waitq waiters_;
-    void *owner_;
+    struct {
+        void *v_;
+    } owner_;
 } gt_mutex;
 
 void gt_mutex_lock(gt_mutex *mutex);
