@@ -175,7 +175,7 @@ PROFILES = {
     "quick": Profile({"cheap": 6, "heavy": 6, "once": 1, "capacity": 1}, 90, _quick()),
     "default": Profile({"cheap": 10, "heavy": 6, "once": 1, "capacity": 1}, 360, _default()),
     "full": Profile({"cheap": 20, "heavy": 10, "once": 1, "capacity": 3}, 3600, _full()),
-    "peers": Profile({"cheap": 10, "heavy": 6, "once": 1, "capacity": 1}, 900, _peers()),
+    "peers": Profile({"cheap": 10, "heavy": 6, "once": 1, "capacity": 1}, 1800, _peers()),
 }
 
 
