@@ -9,6 +9,7 @@
 #include "config.h"
 #include "debug.h"
 #include "group.h"
+#include "local.h"
 #include "monitor.h"
 #include "netpoll.h"
 #include "os_linux.h"
@@ -36,6 +37,7 @@ static void destroy(void)
 {
     gti_debug_destroy();
     gti_stacks_destroy();
+    gti_local_free_abandoned();
     gti_tasks_destroy();
     gti_inject_clear();
     gti_netpoll_destroy();

@@ -5,21 +5,25 @@
 
 #include "os_linux.h"
 
+bool gti_waiter_claim(struct gti_waiter *wt)
+{
+    struct gti_task *t = gti_waiter_task(wt);
+    if (!(wt->task & GTI_CONTESTED))
+        return true;
+    wt->prev = GTI_OFF_QUEUE;
+    if (!gti_task_claim(t))
+        return false;
+    gti_worker_forget_timer(t);
+    t->wait.next = wt; /* which case it was */
+    return true;
+}
+
 struct gti_waiter *gti_waitq_pop_contested(gt_waitq *q)
 {
     struct gti_waiter *wt;
-    while ((wt = gti_waitq_unlink_first(q)) != NULL) {
-        if (!(wt->task & GTI_CONTESTED))
-            return wt;
-        struct gti_task *t = gti_waiter_task(wt);
-        wt->prev = GTI_OFF_QUEUE;
-        if (gti_task_claim(t)) {
-            gti_worker_forget_timer(t);
-            t->wait.next = wt; /* which case it was */
-            return wt;
-        }
-    }
-    return NULL;
+    while ((wt = gti_waitq_unlink_first(q)) != NULL && !gti_waiter_claim(wt))
+        continue;
+    return wt;
 }
 
 struct gti_task *gti_waitq_take(gt_waitq *q)
@@ -55,8 +59,7 @@ void gti_waiter_contest(struct gti_waiter *wt, struct gti_task *self, void *slot
 {
     wt->task = (uintptr_t)self | GTI_CONTESTED;
     wt->slot = slot;
-    self->wheel = GTI_NO_WHEEL;
-    GTI_STORE(self->claim, 0u, relaxed);
+    gti_task_contest(self);
 }
 
 int gti_waitq_wait_until(struct gti_worker *w, gt_waitq *q, void *lock, void *slot,

@@ -70,6 +70,9 @@ GTI_INLINE struct gti_waiter *gti_waitq_unlink_first(gt_waitq *q)
     return wt;
 }
 
+/* For a waiter that was just unlinked: may the caller wake its task? */
+bool gti_waiter_claim(struct gti_waiter *wt);
+
 /* The same for a queue whose first waiter is contested: the first whose claim
  * is won. */
 struct gti_waiter *gti_waitq_pop_contested(gt_waitq *q);
@@ -109,6 +112,13 @@ GTI_INLINE int gti_waitq_wait(struct gti_worker *w, gt_waitq *q, void *lock, voi
     self->wait.slot = slot;
     gti_waitq_push(q, &self->wait);
     return gti_park(w, gti_park_unlock, lock);
+}
+
+/* The calling task is about to wait contested: its claim is to be won. */
+GTI_INLINE void gti_task_contest(struct gti_task *self)
+{
+    self->wheel = GTI_NO_WHEEL;
+    GTI_STORE(self->claim, 0u, relaxed);
 }
 
 /* Make `wt` a contested waiter of the calling task. */

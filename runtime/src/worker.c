@@ -2,6 +2,7 @@
 #include "worker.h"
 
 #include "group.h"
+#include "local.h"
 #include "netpoll.h"
 #include "os_linux.h"
 #include "sanitizer.h"
@@ -243,6 +244,10 @@ void gti_task_main(void)
         t->fn(t->arg);
         w = gti_worker_self(); /* we may have migrated */
         t = w->current;
+        if (gti_unlikely(t->flags & GTI_TASK_LOCALS)) {
+            gti_local_end(t);
+            w = gti_worker_self();
+        }
         gti_san_fiber_end(w, t);
         retire(w, t);
         struct gti_task *next = pick_after_end(w);
