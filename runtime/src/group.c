@@ -33,24 +33,22 @@ void gti_group_settle_slow(struct gti_worker *w)
 }
 
 /* The last member has returned and somebody waits; nobody else touches the
- * group. A waiter with a deadline may be about to give up: it then waits for
- * the store (give_up()). */
+ * group. A waiter with a deadline may be about to give up: it is then told so
+ * through the group (give_up()). */
 static void wake_waiter(struct gti_worker *w, struct gt_group *g)
 {
     struct gti_waiter wt = {.task = (uintptr_t)g->waiter_};
     struct gti_task *t = gti_waiter_task(&wt);
-    if (gti_likely(!(wt.task & GTI_CONTESTED))) {
-        GTI_STORE(g->state_, 0, relaxed);
-        gti_ready(w, t, 0); /* g may be gone from here on */
-        return;
-    }
-    bool won = gti_task_claim(t);
-    if (won)
+    if (gti_unlikely(wt.task & GTI_CONTESTED)) {
+        if (!gti_task_claim(t)) {
+            /* Ordering: release, edge GROUP-DONE -> give_up(). */
+            GTI_STORE(g->state_, GTI_GROUP_MISSED, release); /* g may be gone from here on */
+            return;
+        }
         gti_worker_forget_timer(t);
-    /* Ordering: release, edge GROUP-DONE -> gt_group_wait_until(). */
-    GTI_STORE(g->state_, 0, release);
-    if (won)
-        gti_ready(w, t, 0);
+    }
+    GTI_STORE(g->state_, 0, relaxed);
+    gti_ready(w, t, 0); /* g may be gone from here on */
 }
 
 void gti_group_book(struct gti_worker *w, struct gt_group *g, uint64_t n)
@@ -103,20 +101,23 @@ int gt_group_wait(gt_group *group)
     return gti_park(w, wait_commit, group);
 }
 
-/* The deadline has passed. Withdraw, unless the last member is returning. */
+/* The deadline has passed. Withdraw, unless the last member is returning. As
+ * long as the group does not say that somebody waits, the hook is still to say
+ * so, on a worker that lost its CPU meanwhile; and when it says so and has no
+ * members, wake_waiter() has it in its hands. Both last a few instructions. */
 static int give_up(struct gt_group *g)
 {
-    /* Ordering: acquire, edge GROUP-DONE <- gti_group_book(). */
-    uint64_t state = GTI_LOAD(g->state_, acquire);
-    while (state >= GTI_GROUP_ONE)
-        /* Ordering: acq_rel, edge GROUP-DONE <-> gti_group_book(). */
-        if (GTI_CAS(g->state_, state, state & ~(uint64_t)GTI_GROUP_WAITING, acq_rel))
+    for (;; gti_os_thread_yield()) {
+        /* Ordering: acquire, edge GROUP-DONE <- wake_waiter(). */
+        uint64_t state = GTI_LOAD(g->state_, acquire);
+        if (state == GTI_GROUP_MISSED) {
+            GTI_STORE(g->state_, 0, relaxed);
+            return 0;
+        }
+        if (state > GTI_GROUP_ONE && state & GTI_GROUP_WAITING &&
+            GTI_CAS(g->state_, state, state & ~(uint64_t)GTI_GROUP_WAITING, relaxed))
             return -ETIMEDOUT;
-    /* wake_waiter() still has the group in its hands, for a few instructions.
-     * Ordering: acquire, edge GROUP-DONE <- gti_group_book(). */
-    while (GTI_LOAD(g->state_, acquire) != 0)
-        gti_os_thread_yield();
-    return 0;
+    }
 }
 
 int gt_group_wait_until(gt_group *group, int64_t deadline)

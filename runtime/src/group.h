@@ -22,6 +22,9 @@
 #define GTI_GROUP_WAITING   1u
 #define GTI_GROUP_ONE       2u
 #define GTI_GROUP_MAX_BATCH 64u
+/* Instead of a count: the last member has returned, and the waiter is to find
+ * out for itself, since its deadline passed just before. */
+#define GTI_GROUP_MISSED (~UINT64_C(0) << 1)
 
 void gti_group_reserve(struct gti_worker *w, struct gt_group *g);
 void gti_group_settle_slow(struct gti_worker *w);

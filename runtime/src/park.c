@@ -12,7 +12,7 @@ struct gti_task *gti_park_self_outside(void)
     if (gti_unlikely(GTI_LOAD(gti_rt.forked, relaxed)))
         gti_fatal("the runtime was started in the parent process and is not there in a child "
                   "made by fork(); call exec, or start it only in the child");
-    self.flags = GTI_TASK_OUTSIDE;
+    self.flags |= GTI_TASK_OUTSIDE;
     return &self;
 }
 
@@ -32,6 +32,7 @@ static GTI_NOINLINE int park_outside(gti_hook *hook, void *arg, int64_t deadline
     GTI_STORE(self->state, (uint32_t)GTI_WAITING, relaxed);
     /* Threads that only a task can wake count as asleep for the deadlock
      * report; the waker counts them awake again. */
+    self->flags &= (uint8_t)~GTI_TASK_COUNTED;
     if (deadline == INT64_MAX) {
         self->flags |= GTI_TASK_COUNTED;
         GTI_ADD(gti_rt.outside_waiting, 1u, relaxed);

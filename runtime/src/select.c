@@ -200,6 +200,7 @@ static int wait(struct gti_worker *w, gt_case *cases, gt_case *first, int64_t de
 {
     struct gti_task *self = gti_park_self(w);
     self->wait_kind = GTI_WAIT_SELECT;
+    gti_task_contest(self); /* for the clock, if all cases are off */
     enqueue(first, self);
     int result = gti_park_until(w, unlock_hook, first, deadline);
     gt_case *winner = NULL;
