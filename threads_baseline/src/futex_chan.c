@@ -13,7 +13,9 @@
  * A waiter is a node on its thread's stack. Under the lock it is put on one
  * queue, and whoever takes it off, under the lock, owns it: copies the
  * element, completes it once, and that after the unlock, so that neither the
- * copy nor the system call of a wake-up lengthens the critical section.
+ * copy nor the system call of a wake-up lengthens the critical section. A
+ * select (futex_select.c) has a node in several queues, of which one is used;
+ * queue.h passes over the others, and the invariants speak of the rest.
  *
  * Polling. For a rendezvous a waiter is queued first and polls its own word:
  * there is nothing else to poll, and it is handed the element itself. With a
@@ -29,31 +31,13 @@
  * send or receive does that need not wait, and is never queued.
  */
 #include "base.h"
-#include "futex_lock.h"
-#include "tb/tb_futex.h"
+#include "futex_chan.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define CACHE_LINE  64
 #define MOST_PAUSES 16 /* between two looks at the ring */
-
-struct queue {
-    struct tbi_waiter *first, *last;
-};
-
-struct tb_futex_chan {
-    struct tbi_lock lock;
-    atomic_bool closed; /* lock, as all below; this and count are polled without it */
-    _Atomic size_t count;
-    size_t head;
-    struct queue receivers, senders;
-    /* Constant, and on a line of their own: nobody's write takes them away. */
-    _Alignas(CACHE_LINE) size_t elem_size;
-    size_t slots;
-    _Alignas(CACHE_LINE) unsigned char ring[];
-};
 
 struct tb_futex_chan *tb_futex_chan_create(size_t elem_size, size_t capacity)
 {
@@ -76,53 +60,6 @@ void tb_futex_chan_destroy(struct tb_futex_chan *chan)
     free(chan);
 }
 
-static size_t count_of(struct tb_futex_chan *chan)
-{
-    return atomic_load_explicit(&chan->count, memory_order_relaxed);
-}
-
-static bool is_closed(struct tb_futex_chan *chan)
-{
-    return atomic_load_explicit(&chan->closed, memory_order_relaxed);
-}
-
-static void enqueue(struct queue *queue, struct tbi_waiter *waiter)
-{
-    if (queue->first == NULL)
-        queue->first = waiter;
-    else
-        queue->last->next = waiter;
-    queue->last = waiter;
-}
-
-static struct tbi_waiter *dequeue(struct queue *queue)
-{
-    struct tbi_waiter *waiter = queue->first;
-
-    if (waiter != NULL)
-        queue->first = waiter->next;
-    return waiter;
-}
-
-static void ring_put(struct tb_futex_chan *chan, const void *elem)
-{
-    size_t count = count_of(chan);
-    size_t at = chan->head + count;
-
-    if (at >= chan->slots)
-        at -= chan->slots;
-    memcpy(&chan->ring[at * chan->elem_size], elem, chan->elem_size);
-    atomic_store_explicit(&chan->count, count + 1, memory_order_relaxed);
-}
-
-static void ring_get(struct tb_futex_chan *chan, void *elem)
-{
-    memcpy(elem, &chan->ring[chan->head * chan->elem_size], chan->elem_size);
-    if (++chan->head == chan->slots)
-        chan->head = 0;
-    atomic_store_explicit(&chan->count, count_of(chan) - 1, memory_order_relaxed);
-}
-
 /* Poll until the ring no longer holds `count` elements or the channel is
  * closed: a hint only, to be verified under the lock. */
 static void poll_ring(struct tb_futex_chan *chan, size_t count)
@@ -131,7 +68,7 @@ static void poll_ring(struct tb_futex_chan *chan, size_t count)
     int pauses = 1;
     bool more = true;
 
-    while (more && count_of(chan) == count && !is_closed(chan)) {
+    while (more && tbi_chan_count(chan) == count && !tbi_chan_closed(chan)) {
         for (int k = 0; k < pauses && more; k++)
             more = tbi_spin(&spin);
         if (pauses < MOST_PAUSES)
@@ -141,9 +78,9 @@ static void poll_ring(struct tb_futex_chan *chan, size_t count)
 }
 
 /* Queue the calling thread, unlock. */
-static void queue_self(struct tb_futex_chan *chan, struct queue *queue, struct tbi_waiter *self)
+static void queue_self(struct tb_futex_chan *chan, struct tbi_queue *queue, struct tbi_waiter *self)
 {
-    enqueue(queue, self);
+    tbi_enqueue(queue, &self->node);
     tbi_unlock(&chan->lock);
 }
 
@@ -152,7 +89,7 @@ static void queue_self(struct tb_futex_chan *chan, struct queue *queue, struct t
 static void lock_when_ready(struct tb_futex_chan *chan, size_t unwanted)
 {
     tbi_lock(&chan->lock);
-    if (count_of(chan) == unwanted && !is_closed(chan) && tbi_spin_allowed()) {
+    if (tbi_chan_count(chan) == unwanted && !tbi_chan_closed(chan) && tbi_spin_allowed()) {
         tbi_unlock(&chan->lock);
         poll_ring(chan, unwanted);
         tbi_lock(&chan->lock);
@@ -169,9 +106,9 @@ static int refuse(struct tb_futex_chan *chan, int result)
 static int put_and_unlock(struct tb_futex_chan *chan, const void *elem)
 {
     /* If one is queued, the ring is empty. */
-    struct tbi_waiter *receiver = dequeue(&chan->receivers);
+    struct tbi_node *receiver = tbi_dequeue(&chan->receivers);
     if (receiver == NULL)
-        ring_put(chan, elem);
+        tbi_chan_put(chan, elem);
     tbi_unlock(&chan->lock);
     if (receiver != NULL) {
         memcpy(receiver->elem, elem, chan->elem_size);
@@ -183,10 +120,10 @@ static int put_and_unlock(struct tb_futex_chan *chan, const void *elem)
 /* The ring has an element; releases the lock. */
 static int get_and_unlock(struct tb_futex_chan *chan, void *elem)
 {
-    ring_get(chan, elem);
-    struct tbi_waiter *sender = dequeue(&chan->senders);
+    tbi_chan_get(chan, elem);
+    struct tbi_node *sender = tbi_dequeue(&chan->senders);
     if (sender != NULL)
-        ring_put(chan, sender->elem);
+        tbi_chan_put(chan, sender->elem);
     tbi_unlock(&chan->lock);
     if (sender != NULL)
         tbi_waiter_complete(sender, 0);
@@ -196,10 +133,10 @@ static int get_and_unlock(struct tb_futex_chan *chan, void *elem)
 static int send_ring(struct tb_futex_chan *chan, const void *elem)
 {
     lock_when_ready(chan, chan->slots);
-    if (is_closed(chan))
+    if (tbi_chan_closed(chan))
         return refuse(chan, -EPIPE);
-    if (count_of(chan) == chan->slots) {
-        struct tbi_waiter self = {.elem = (void *)(uintptr_t)elem};
+    if (tbi_chan_count(chan) == chan->slots) {
+        struct tbi_waiter self = {.node.elem = (void *)(uintptr_t)elem};
 
         queue_self(chan, &chan->senders, &self);
         return tbi_waiter_sleep(&self);
@@ -210,18 +147,18 @@ static int send_ring(struct tb_futex_chan *chan, const void *elem)
 static int try_send_ring(struct tb_futex_chan *chan, const void *elem)
 {
     tbi_lock(&chan->lock);
-    if (is_closed(chan))
+    if (tbi_chan_closed(chan))
         return refuse(chan, -EPIPE);
-    return count_of(chan) == chan->slots ? refuse(chan, -EAGAIN) : put_and_unlock(chan, elem);
+    return tbi_chan_count(chan) == chan->slots ? refuse(chan, -EAGAIN) : put_and_unlock(chan, elem);
 }
 
 static int recv_ring(struct tb_futex_chan *chan, void *elem)
 {
     lock_when_ready(chan, 0);
-    if (count_of(chan) == 0) {
-        if (is_closed(chan))
+    if (tbi_chan_count(chan) == 0) {
+        if (tbi_chan_closed(chan))
             return refuse(chan, -EPIPE);
-        struct tbi_waiter self = {.elem = elem};
+        struct tbi_waiter self = {.node.elem = elem};
 
         queue_self(chan, &chan->receivers, &self);
         return tbi_waiter_sleep(&self);
@@ -232,13 +169,13 @@ static int recv_ring(struct tb_futex_chan *chan, void *elem)
 static int try_recv_ring(struct tb_futex_chan *chan, void *elem)
 {
     tbi_lock(&chan->lock);
-    if (count_of(chan) == 0)
-        return refuse(chan, is_closed(chan) ? -EPIPE : -EAGAIN);
+    if (tbi_chan_count(chan) == 0)
+        return refuse(chan, tbi_chan_closed(chan) ? -EPIPE : -EAGAIN);
     return get_and_unlock(chan, elem);
 }
 
 /* Copy between a waiter, taken off its queue, and its partner. */
-static int meet(struct tbi_waiter *waiter, void *to, const void *from, size_t size)
+static int meet(struct tbi_node *waiter, void *to, const void *from, size_t size)
 {
     memcpy(to, from, size);
     tbi_waiter_complete(waiter, 0);
@@ -248,11 +185,11 @@ static int meet(struct tbi_waiter *waiter, void *to, const void *from, size_t si
 static int send_rendezvous(struct tb_futex_chan *chan, const void *elem)
 {
     tbi_lock(&chan->lock);
-    if (is_closed(chan))
+    if (tbi_chan_closed(chan))
         return refuse(chan, -EPIPE);
-    struct tbi_waiter *receiver = dequeue(&chan->receivers);
+    struct tbi_node *receiver = tbi_dequeue(&chan->receivers);
     if (receiver == NULL) {
-        struct tbi_waiter self = {.elem = (void *)(uintptr_t)elem};
+        struct tbi_waiter self = {.node.elem = (void *)(uintptr_t)elem};
 
         queue_self(chan, &chan->senders, &self);
         return tbi_waiter_wait(&self);
@@ -264,9 +201,9 @@ static int send_rendezvous(struct tb_futex_chan *chan, const void *elem)
 static int try_send_rendezvous(struct tb_futex_chan *chan, const void *elem)
 {
     tbi_lock(&chan->lock);
-    struct tbi_waiter *receiver = dequeue(&chan->receivers); /* none if closed */
+    struct tbi_node *receiver = tbi_dequeue(&chan->receivers); /* none if closed */
     if (receiver == NULL)
-        return refuse(chan, is_closed(chan) ? -EPIPE : -EAGAIN);
+        return refuse(chan, tbi_chan_closed(chan) ? -EPIPE : -EAGAIN);
     tbi_unlock(&chan->lock);
     return meet(receiver, receiver->elem, elem, chan->elem_size);
 }
@@ -274,9 +211,9 @@ static int try_send_rendezvous(struct tb_futex_chan *chan, const void *elem)
 static int recv_rendezvous(struct tb_futex_chan *chan, void *elem)
 {
     tbi_lock(&chan->lock);
-    struct tbi_waiter *sender = dequeue(&chan->senders);
-    if (sender == NULL && !is_closed(chan)) {
-        struct tbi_waiter self = {.elem = elem};
+    struct tbi_node *sender = tbi_dequeue(&chan->senders);
+    if (sender == NULL && !tbi_chan_closed(chan)) {
+        struct tbi_waiter self = {.node.elem = elem};
 
         queue_self(chan, &chan->receivers, &self);
         return tbi_waiter_wait(&self);
@@ -288,9 +225,9 @@ static int recv_rendezvous(struct tb_futex_chan *chan, void *elem)
 static int try_recv_rendezvous(struct tb_futex_chan *chan, void *elem)
 {
     tbi_lock(&chan->lock);
-    struct tbi_waiter *sender = dequeue(&chan->senders);
+    struct tbi_node *sender = tbi_dequeue(&chan->senders);
     if (sender == NULL)
-        return refuse(chan, is_closed(chan) ? -EPIPE : -EAGAIN);
+        return refuse(chan, tbi_chan_closed(chan) ? -EPIPE : -EAGAIN);
     tbi_unlock(&chan->lock);
     return meet(sender, elem, sender->elem, chan->elem_size);
 }
@@ -315,13 +252,28 @@ int tb_futex_chan_try_recv(struct tb_futex_chan *chan, void *elem)
     return chan->slots == 0 ? try_recv_rendezvous(chan, elem) : try_recv_ring(chan, elem);
 }
 
-static void refuse_all(struct tbi_waiter *waiter)
+/* Takes every waiter that can still be refused off a queue, in their order.
+ * Those of selects that are won elsewhere must not be touched without the
+ * lock, so that this cannot wait until after it. */
+static struct tbi_node *take_all(struct tbi_queue *queue)
 {
-    while (waiter != NULL) {
-        struct tbi_waiter *next = waiter->next; /* the node is gone once completed */
+    struct tbi_node *first = NULL, **end = &first, *node;
 
-        tbi_waiter_complete(waiter, -EPIPE);
-        waiter = next;
+    while ((node = tbi_dequeue(queue)) != NULL) {
+        *end = node;
+        end = &node->next;
+    }
+    *end = NULL;
+    return first;
+}
+
+static void refuse_all(struct tbi_node *node)
+{
+    while (node != NULL) {
+        struct tbi_node *next = node->next; /* the node is gone once completed */
+
+        tbi_waiter_complete(node, -EPIPE);
+        node = next;
     }
 }
 
@@ -329,10 +281,8 @@ void tb_futex_chan_close(struct tb_futex_chan *chan)
 {
     tbi_lock(&chan->lock);
     atomic_store_explicit(&chan->closed, true, memory_order_relaxed);
-    struct tbi_waiter *receivers = chan->receivers.first;
-    struct tbi_waiter *senders = chan->senders.first;
-    chan->receivers.first = NULL;
-    chan->senders.first = NULL;
+    struct tbi_node *receivers = take_all(&chan->receivers);
+    struct tbi_node *senders = take_all(&chan->senders);
     tbi_unlock(&chan->lock);
     refuse_all(receivers);
     refuse_all(senders);

@@ -11,6 +11,7 @@
  */
 #include "futex_wait.h"
 #include "base.h"
+#include "select.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -28,6 +29,19 @@ void tbi_futex_wait(_Atomic uint32_t *word, uint32_t value)
 {
     if (syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0) == -1 &&
         errno != EAGAIN && errno != EINTR)
+        tbi_check(errno, "futex wait");
+}
+
+void tbi_futex_wait_until(_Atomic uint32_t *word, uint32_t value, int64_t deadline)
+{
+    const struct timespec until = {.tv_sec = deadline / 1000000000,
+                                   .tv_nsec = deadline % 1000000000};
+
+    if (deadline == TB_NEVER)
+        tbi_futex_wait(word, value);
+    else if (syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, value, &until, NULL,
+                     FUTEX_BITSET_MATCH_ANY) == -1 &&
+             errno != EAGAIN && errno != EINTR && errno != ETIMEDOUT)
         tbi_check(errno, "futex wait");
 }
 
@@ -111,10 +125,10 @@ int tbi_waiter_sleep(struct tbi_waiter *waiter)
             tbi_futex_wait(&waiter->word, TBI_ASLEEP);
         while (atomic_load_explicit(&waiter->word, memory_order_acquire) != TBI_DONE);
     }
-    return waiter->result;
+    return waiter->node.result;
 }
 
-int tbi_waiter_wait(struct tbi_waiter *waiter)
+static uint32_t poll_word(struct tbi_waiter *waiter)
 {
     struct tbi_spin spin = {0};
     uint32_t word;
@@ -123,12 +137,40 @@ int tbi_waiter_wait(struct tbi_waiter *waiter)
         word = atomic_load_explicit(&waiter->word, memory_order_acquire);
     while (word == TBI_WAITING && tbi_spin(&spin));
     tbi_spin_end(&spin);
-    return word == TBI_DONE ? waiter->result : tbi_waiter_sleep(waiter);
+    return word;
 }
 
-void tbi_waiter_complete(struct tbi_waiter *waiter, int result)
+int tbi_waiter_wait(struct tbi_waiter *waiter)
 {
-    waiter->result = result;
+    return poll_word(waiter) == TBI_DONE ? waiter->node.result : tbi_waiter_sleep(waiter);
+}
+
+/* Called again after a deadline, it finds the word ASLEEP or DONE. */
+bool tbi_waiter_wait_until(struct tbi_waiter *waiter, int64_t deadline)
+{
+    uint32_t word = poll_word(waiter);
+
+    if (word == TBI_WAITING)
+        atomic_compare_exchange_strong_explicit(&waiter->word, &word, TBI_ASLEEP,
+                                                memory_order_acquire, memory_order_acquire);
+    while (atomic_load_explicit(&waiter->word, memory_order_acquire) != TBI_DONE) {
+        if (tbi_passed(deadline))
+            return false;
+        tbi_futex_wait_until(&waiter->word, TBI_ASLEEP, deadline);
+    }
+    return true;
+}
+
+/* A node is the first member of its waiter, a base that of its selection. */
+void tbi_waiter_complete(struct tbi_node *node, int result)
+{
+    struct tbi_waiter *waiter = (struct tbi_waiter *)node;
+
+    node->result = result;
+    if (node->selection != NULL) {
+        node->selection->chosen = node;
+        waiter = &((struct tbi_futex_selection *)node->selection)->waiter;
+    }
     if (atomic_exchange_explicit(&waiter->word, TBI_DONE, memory_order_release) == TBI_ASLEEP)
         tbi_futex_wake(&waiter->word);
 }

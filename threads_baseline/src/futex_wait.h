@@ -27,14 +27,17 @@
 #ifndef TBI_FUTEX_WAIT_H
 #define TBI_FUTEX_WAIT_H
 
+#include "queue.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-/* FUTEX_WAIT while *word is `value`; FUTEX_WAKE of at most one, and of all.
- * Private. */
+/* FUTEX_WAIT while *word is `value`, until a deadline in the second case; FUTEX_WAKE of at most
+ * one, and of all. Private. */
 void tbi_futex_wait(_Atomic uint32_t *word, uint32_t value);
+void tbi_futex_wait_until(_Atomic uint32_t *word, uint32_t value, int64_t deadline);
 void tbi_futex_wake(_Atomic uint32_t *word);
 void tbi_futex_wake_all(_Atomic uint32_t *word);
 
@@ -65,10 +68,14 @@ void tbi_spin_end(struct tbi_spin *spin);
 enum tbi_waiter_word { TBI_WAITING, TBI_DONE, TBI_ASLEEP };
 
 struct tbi_waiter {
-    struct tbi_waiter *next;
-    void *elem; /* where the element is, or is to go */
-    int result; /* written by the completer */
+    struct tbi_node node; /* of a select: in no queue, its nodes are */
     _Atomic uint32_t word;
+};
+
+/* A select: the word it waits on, and what elects who completes it. */
+struct tbi_futex_selection {
+    struct tbi_selection base;
+    struct tbi_waiter waiter;
 };
 
 /* Owner: wait until the node is completed; returns its result. The first polls
@@ -76,8 +83,13 @@ struct tbi_waiter {
 int tbi_waiter_wait(struct tbi_waiter *waiter);
 int tbi_waiter_sleep(struct tbi_waiter *waiter);
 
-/* Completer: hand over the result, once; the node is gone afterwards. */
-void tbi_waiter_complete(struct tbi_waiter *waiter, int result);
+/* Owner: the same for a select; false if the deadline passed first, and then
+ * it may be called again. Polls before it sleeps. */
+bool tbi_waiter_wait_until(struct tbi_waiter *waiter, int64_t deadline);
+
+/* Completer: hand over the result to who waits with this node, once; the node
+ * is gone afterwards. */
+void tbi_waiter_complete(struct tbi_node *node, int result);
 
 /* Poll for the end of a thread within the budget: true if it was joined. */
 bool tbi_futex_spin_join(pthread_t thread);

@@ -22,6 +22,18 @@
  * receiver has emptied it, the next try finds it full, however many other
  * receivers wait.
  *
+ * Selects (pthread_select.c) leave a node with each of their channels and are
+ * served by whoever comes, without being woken to try. An element that is in
+ * the ring while receivers wait is on its way to one of them, and room that
+ * there is while senders wait is on its way to one of those; what goes beyond
+ * that is for selects. So, selects that are won elsewhere aside:
+ *   - a select waits to receive only while count <= receivers,
+ *   - a select waits to send only while there is no more room than senders
+ *     (capacity 0: while count >= receivers),
+ *   - never one of each: the second would have met the first.
+ * Each put or get moves one of these counts by one, and serves one select if
+ * that breaks its line.
+ *
  * Signals are sent after the unlock: a thread woken while the mutex is held
  * would run into it and sleep again. On not_empty and not_full that is safe
  * because their waiters are alike: whichever is woken may go on. Those on
@@ -31,27 +43,11 @@
  * `taken` is broadcast: nearly always to one thread, rarely to two.
  */
 #include "base.h"
-#include "tb/tb_pthread.h"
+#include "pthread_chan.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct tb_chan {
-    /* Constant after creation. */
-    size_t elem_size;
-    size_t slots;
-    bool rendezvous;
-    /* All others: lock. */
-    pthread_mutex_t lock;
-    pthread_cond_t not_empty, not_full, taken;
-    size_t head, count;
-    unsigned receivers, senders; /* threads in the wait loops */
-    uint64_t put, got;           /* elements ever put into and taken from the ring */
-    bool owner_waits;            /* a sender waits on `taken` */
-    bool closed;
-    unsigned char ring[];
-};
 
 struct tb_chan *tb_chan_create(size_t elem_size, size_t capacity)
 {
@@ -124,87 +120,159 @@ static int wait_taken(struct tb_chan *chan)
     return result;
 }
 
-/* There is room; releases the lock. Waits only at capacity 0, and only if no
- * receiver does. */
-static int put_and_unlock(struct tb_chan *chan, const void *elem)
+/* To a select that waits: the oldest element, so that the order is kept. */
+static void serve_receiving(struct tb_chan *chan, struct tbi_node *select, const void *elem)
 {
+    if (chan->rendezvous) {
+        memcpy(select->elem, elem, chan->elem_size);
+    } else if (chan->count == chan->slots) {
+        ring_get(chan, select->elem);
+        ring_put(chan, elem);
+    } else {
+        ring_put(chan, elem);
+        ring_get(chan, select->elem);
+    }
+}
+
+int tbi_chan_offer(struct tb_chan *chan, const void *elem, struct tbi_wakes *wakes)
+{
+    bool full = chan->count == chan->slots;
+    bool spare = chan->count >= chan->receivers; /* waiting receivers have one each */
+
+    if (chan->closed)
+        return -EPIPE;
+    if (spare && (wakes->select = tbi_dequeue(&chan->receiving)) != NULL) {
+        serve_receiving(chan, wakes->select, elem);
+        return 0;
+    }
+    if (full || (chan->rendezvous && chan->receivers == 0))
+        return -EAGAIN;
     ring_put(chan, elem);
-    bool awaited = chan->receivers > 0;
-    if (chan->rendezvous && !awaited)
-        return wait_taken(chan);
-    pthread_mutex_unlock(&chan->lock);
-    if (awaited)
-        pthread_cond_signal(&chan->not_empty);
+    wakes->not_empty = chan->receivers > 0;
     return 0;
 }
 
-/* There is an element; releases the lock. */
-static int get_and_unlock(struct tb_chan *chan, void *elem)
+/* There is room that nobody is on the way to. At a rendezvous the slot is for
+ * a receiver that waits, and for no one else. */
+static bool room_for_select(const struct tb_chan *chan)
 {
+    return chan->rendezvous ? chan->receivers > 0 : chan->slots - chan->count > chan->senders;
+}
+
+int tbi_chan_take(struct tb_chan *chan, void *elem, struct tbi_wakes *wakes)
+{
+    if (chan->count == 0) {
+        wakes->select = tbi_dequeue(&chan->sending);
+        if (wakes->select == NULL)
+            return chan->closed ? -EPIPE : -EAGAIN;
+        memcpy(elem, wakes->select->elem, chan->elem_size);
+        return 0;
+    }
     ring_get(chan, elem);
-    bool owner = chan->owner_waits;
-    bool sender = chan->senders > 0;
+    wakes->taken = chan->owner_waits;
+    wakes->not_full = chan->senders > 0;
     chan->owner_waits = false;
-    pthread_mutex_unlock(&chan->lock);
-    if (owner)
-        pthread_cond_broadcast(&chan->taken);
-    if (sender)
-        pthread_cond_signal(&chan->not_full);
+    if (room_for_select(chan) && (wakes->select = tbi_dequeue(&chan->sending)) != NULL) {
+        ring_put(chan, wakes->select->elem);
+        wakes->not_empty = chan->receivers > 0;
+    }
     return 0;
 }
 
-static int refuse(struct tb_chan *chan, int result)
+void tbi_chan_wake(struct tb_chan *chan, const struct tbi_wakes *wakes)
+{
+    if (wakes->taken)
+        pthread_cond_broadcast(&chan->taken);
+    if (wakes->not_full)
+        pthread_cond_signal(&chan->not_full);
+    if (wakes->not_empty)
+        pthread_cond_signal(&chan->not_empty);
+    if (wakes->select != NULL)
+        tbi_select_complete(wakes->select, 0);
+}
+
+static int unlock_and_wake(struct tb_chan *chan, const struct tbi_wakes *wakes, int result)
 {
     pthread_mutex_unlock(&chan->lock);
+    if (result == 0)
+        tbi_chan_wake(chan, wakes);
     return result;
 }
 
 int tb_chan_send(struct tb_chan *chan, const void *elem)
 {
+    struct tbi_wakes wakes = {.select = NULL};
+    int result;
+
     pthread_mutex_lock(&chan->lock);
-    while (chan->count == chan->slots && !chan->closed) {
+    while ((result = tbi_chan_offer(chan, elem, &wakes)) == -EAGAIN) {
+        if (chan->count < chan->slots) { /* a rendezvous, and nobody there */
+            ring_put(chan, elem);
+            return wait_taken(chan);
+        }
         chan->senders++;
         pthread_cond_wait(&chan->not_full, &chan->lock);
         chan->senders--;
     }
-    return chan->closed ? refuse(chan, -EPIPE) : put_and_unlock(chan, elem);
+    return unlock_and_wake(chan, &wakes, result);
 }
 
 int tb_chan_try_send(struct tb_chan *chan, const void *elem)
 {
+    struct tbi_wakes wakes = {.select = NULL};
+
     pthread_mutex_lock(&chan->lock);
-    if (chan->closed)
-        return refuse(chan, -EPIPE);
-    if (chan->count == chan->slots || (chan->rendezvous && chan->receivers == 0))
-        return refuse(chan, -EAGAIN);
-    return put_and_unlock(chan, elem);
+    return unlock_and_wake(chan, &wakes, tbi_chan_offer(chan, elem, &wakes));
 }
 
 int tb_chan_recv(struct tb_chan *chan, void *elem)
 {
+    struct tbi_wakes wakes = {.select = NULL};
+    int result;
+
     pthread_mutex_lock(&chan->lock);
-    while (chan->count == 0 && !chan->closed) {
+    while ((result = tbi_chan_take(chan, elem, &wakes)) == -EAGAIN) {
         chan->receivers++;
         pthread_cond_wait(&chan->not_empty, &chan->lock);
         chan->receivers--;
     }
-    return chan->count == 0 ? refuse(chan, -EPIPE) : get_and_unlock(chan, elem);
+    return unlock_and_wake(chan, &wakes, result);
 }
 
 int tb_chan_try_recv(struct tb_chan *chan, void *elem)
 {
+    struct tbi_wakes wakes = {.select = NULL};
+
     pthread_mutex_lock(&chan->lock);
-    if (chan->count == 0)
-        return refuse(chan, chan->closed ? -EPIPE : -EAGAIN);
-    return get_and_unlock(chan, elem);
+    return unlock_and_wake(chan, &wakes, tbi_chan_take(chan, elem, &wakes));
+}
+
+/* Those that can still be won, one after the other; under the lock, since the
+ * others' nodes are not ours to look at without it. */
+static struct tbi_node *take_all(struct tbi_queue *queue, struct tbi_node *list)
+{
+    struct tbi_node *node;
+
+    while ((node = tbi_dequeue(queue)) != NULL) {
+        node->next = list;
+        list = node;
+    }
+    return list;
 }
 
 void tb_chan_close(struct tb_chan *chan)
 {
     pthread_mutex_lock(&chan->lock);
     chan->closed = true;
+    struct tbi_node *selects = take_all(&chan->receiving, take_all(&chan->sending, NULL));
     pthread_mutex_unlock(&chan->lock);
     pthread_cond_broadcast(&chan->not_empty);
     pthread_cond_broadcast(&chan->not_full);
     pthread_cond_broadcast(&chan->taken);
+    while (selects != NULL) {
+        struct tbi_node *next = selects->next; /* the node is gone once completed */
+
+        tbi_select_complete(selects, -EPIPE);
+        selects = next;
+    }
 }

@@ -29,6 +29,14 @@ union any_waitgroup {
     struct tb_futex_waitgroup futex;
 };
 
+/* A case of a select, of either flavour. */
+struct any_case {
+    void *chan;
+    enum tb_op op;
+    void *elem;
+    int result;
+};
+
 /* One flavour; channels and semaphores are void * and are made and freed
  * here. */
 struct flavour {
@@ -41,6 +49,7 @@ struct flavour {
     int (*chan_try_send)(void *chan, const void *elem);
     int (*chan_try_recv)(void *chan, void *elem);
     void (*chan_close)(void *chan);
+    int (*chan_select)(struct any_case *cases, int n, int64_t deadline);
     void *(*sem_create)(unsigned count);
     void (*sem_destroy)(void *sem);
     void (*sem_wait)(void *sem);
@@ -76,6 +85,9 @@ int allowed_cpus(int *ret_cpu, int max);
  * the kernel reports that thread asleep. */
 void publish_tid(_Atomic pid_t *slot);
 void await_asleep(_Atomic pid_t *slot);
+
+/* CLOCK_MONOTONIC, ns. */
+int64_t now_ns(void);
 
 /* Deterministic random numbers (splitmix64), and their seed: TB_SEED in the
  * environment, else the clock; printed. */

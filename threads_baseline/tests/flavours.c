@@ -91,6 +91,20 @@ static void plain_chan_close(void *chan)
     tb_chan_close(chan);
 }
 
+static int plain_chan_select(struct any_case *cases, int n, int64_t deadline)
+{
+    struct tb_case own[TB_MAX_CASES];
+
+    if (n < 1 || n > TB_MAX_CASES)
+        return tb_chan_select(own, n, deadline);
+    for (int i = 0; i < n; i++)
+        own[i] = (struct tb_case){cases[i].chan, cases[i].op, cases[i].elem, -1};
+    int chosen = tb_chan_select(own, n, deadline);
+    if (chosen >= 0)
+        cases[chosen].result = own[chosen].result;
+    return chosen;
+}
+
 static void *plain_sem_create(unsigned count)
 {
     struct tb_sem *sem = malloc(sizeof *sem);
@@ -131,6 +145,7 @@ const struct flavour flavour_pthread = {
     .chan_try_send = plain_chan_try_send,
     .chan_try_recv = plain_chan_try_recv,
     .chan_close = plain_chan_close,
+    .chan_select = plain_chan_select,
     .sem_create = plain_sem_create,
     .sem_destroy = plain_sem_destroy,
     .sem_wait = plain_sem_wait,
@@ -174,6 +189,20 @@ static void futex_chan_close(void *chan)
     tb_futex_chan_close(chan);
 }
 
+static int futex_chan_select(struct any_case *cases, int n, int64_t deadline)
+{
+    struct tb_futex_case own[TB_MAX_CASES];
+
+    if (n < 1 || n > TB_MAX_CASES)
+        return tb_futex_chan_select(own, n, deadline);
+    for (int i = 0; i < n; i++)
+        own[i] = (struct tb_futex_case){cases[i].chan, cases[i].op, cases[i].elem, -1};
+    int chosen = tb_futex_chan_select(own, n, deadline);
+    if (chosen >= 0)
+        cases[chosen].result = own[chosen].result;
+    return chosen;
+}
+
 static void *futex_sem_create(unsigned count)
 {
     struct tb_futex_sem *sem = malloc(sizeof *sem);
@@ -214,6 +243,7 @@ const struct flavour flavour_futex = {
     .chan_try_send = futex_chan_try_send,
     .chan_try_recv = futex_chan_try_recv,
     .chan_close = futex_chan_close,
+    .chan_select = futex_chan_select,
     .sem_create = futex_sem_create,
     .sem_destroy = futex_sem_destroy,
     .sem_wait = futex_sem_wait,

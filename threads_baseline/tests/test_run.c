@@ -4,15 +4,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
-#include <time.h>
-
-static int64_t now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 static void note(void *arg)
 {

@@ -23,6 +23,12 @@ extern "C" {
 #endif
 
 #define TB_ANYWHERE (-1)
+#define TB_NEVER    INT64_MAX /* a deadline that never passes */
+
+/* What a case of a select does. */
+enum tb_op { TB_SEND, TB_RECV };
+
+#define TB_MAX_CASES 64 /* of one select */
 
 typedef void (*tb_fn)(void *);
 

@@ -48,6 +48,17 @@ int tb_futex_chan_try_send(struct tb_futex_chan *chan, const void *elem);
 int tb_futex_chan_try_recv(struct tb_futex_chan *chan, void *elem);
 void tb_futex_chan_close(struct tb_futex_chan *chan);
 
+/* As struct tb_case and tb_chan_select(). A select waits in the queues of its
+ * channels like everybody else, and is served in its turn. */
+struct tb_futex_case {
+    struct tb_futex_chan *chan;
+    enum tb_op op;
+    void *elem;
+    int result;
+};
+
+int tb_futex_chan_select(struct tb_futex_case *cases, int n, int64_t deadline);
+
 /* Counting semaphore; 0 .. 2^31-1 units. The member is private. */
 struct tb_futex_sem {
     uint64_t data; /* low half: units; high half: threads that sleep or are about to */

@@ -16,6 +16,8 @@
 #ifndef TB_TB_PTHREAD_H
 #define TB_TB_PTHREAD_H
 
+#include "tb/tb.h"
+
 #include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -57,6 +59,23 @@ int tb_chan_try_recv(struct tb_chan *chan, void *elem);
 
 /* No more sends; wakes every waiter. Closing twice is allowed. */
 void tb_chan_close(struct tb_chan *chan);
+
+/* One alternative of a select. result: 0 or -EPIPE, of the case that happened.
+ * elem: read by a send, written by a receive. */
+struct tb_case {
+    struct tb_chan *chan;
+    enum tb_op op;
+    void *elem;
+    int result;
+};
+
+/* Do exactly one of n sends and receives; blocks until one is possible, or
+ * until `deadline`. Of several that are possible any may be chosen, by chance.
+ * A closed channel makes its case possible. Returns the index of the case;
+ * -ETIMEDOUT, at once if the deadline has passed and nothing is possible;
+ * -EINVAL unless n is 1..TB_MAX_CASES. A channel may stand in several cases;
+ * its select does not meet itself. */
+int tb_chan_select(struct tb_case *cases, int n, int64_t deadline);
 
 /* Counting semaphore, POSIX without names. Members are private. */
 struct tb_sem {
