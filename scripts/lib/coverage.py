@@ -35,8 +35,8 @@ NOT_BUILT = (
         ("sync/mutex with work in the section", "in profile full only"),
     )),
     ("backends", (
-        ("go", "the port to Go"),
-        ("boost_fiber, st", "optional cross-checks"),
+        ("go: switch/handoff, memory/capacity", "not ported"),
+        ("boost_fiber, st on several CPUs", "one OS thread each"),
         ("gt tuned (small stacks, prewarmed)", "never part of a headline"),
     )),
     ("charts", (

@@ -82,7 +82,7 @@ class ListTest(support.Case):
     def test_what_is_skipped_and_what_is_not_built_is_named(self):
         out = self.list()
         self.assertIn("one thread per core", out)
-        for name in ("spawn/tree", "channel/select", "io/echo", "go ", "latency percentiles", "--resume"):
+        for name in ("spawn/tree", "channel/select", "io/echo", "gt tuned", "latency percentiles", "--resume"):
             self.assertIn(name, out.split("not built in this version:")[1])
 
     def test_the_pool_is_listed_where_it_runs_only(self):
