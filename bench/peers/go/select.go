@@ -24,15 +24,20 @@ func checkSelect(p *params) string {
 
 func unitSelect(p *params) uint64 { return p.k * messagesPerSender }
 
-// receiver counts down what is still to come.
+// receiver counts down what is still to come. next is the number that each
+// channel must bring next: a message out of turn is not counted.
 type receiver struct {
 	left, received, sum uint64
+	next                [8]uint64
 }
 
-func (r *receiver) take(message uint64) {
+func (r *receiver) take(channel int, message uint64) {
 	r.left--
-	r.received++
-	r.sum += mix(message)
+	if message == r.next[channel] {
+		r.next[channel]++
+		r.received++
+		r.sum += mix(message)
+	}
 }
 
 func receive2(in []chan uint64, r *receiver) {
@@ -40,9 +45,9 @@ func receive2(in []chan uint64, r *receiver) {
 	for r.left > 0 {
 		select {
 		case m := <-a:
-			r.take(m)
+			r.take(0, m)
 		case m := <-b:
-			r.take(m)
+			r.take(1, m)
 		}
 	}
 }
@@ -52,13 +57,13 @@ func receive4(in []chan uint64, r *receiver) {
 	for r.left > 0 {
 		select {
 		case m := <-a:
-			r.take(m)
+			r.take(0, m)
 		case m := <-b:
-			r.take(m)
+			r.take(1, m)
 		case m := <-c:
-			r.take(m)
+			r.take(2, m)
 		case m := <-d:
-			r.take(m)
+			r.take(3, m)
 		}
 	}
 }
@@ -68,21 +73,21 @@ func receive8(in []chan uint64, r *receiver) {
 	for r.left > 0 {
 		select {
 		case m := <-a:
-			r.take(m)
+			r.take(0, m)
 		case m := <-b:
-			r.take(m)
+			r.take(1, m)
 		case m := <-c:
-			r.take(m)
+			r.take(2, m)
 		case m := <-d:
-			r.take(m)
+			r.take(3, m)
 		case m := <-e:
-			r.take(m)
+			r.take(4, m)
 		case m := <-f:
-			r.take(m)
+			r.take(5, m)
 		case m := <-g:
-			r.take(m)
+			r.take(6, m)
 		case m := <-h:
-			r.take(m)
+			r.take(7, m)
 		}
 	}
 }
@@ -108,14 +113,15 @@ func runSelect(rounds uint64, p *params, b *bench) uint64 {
 	senders, in := make([]sender, p.k), make([]chan uint64, p.k)
 	each := rounds * messagesPerSender
 	ready, open := newLatch(p.k), make(chan struct{})
+	r := &receiver{left: p.k * each}
 	var group sync.WaitGroup
 	group.Add(len(senders))
 	for i := range senders {
 		in[i] = make(chan uint64)
-		go senders[i].send(in[i], uint64(i)*each, each, ready, open, &group)
+		r.next[i] = uint64(i) * each
+		go senders[i].send(in[i], r.next[i], each, ready, open, &group)
 	}
 	ready.wait(0)
-	r := &receiver{left: p.k * each}
 	b.start()
 	close(open)
 	receivers[p.k](in, r)
