@@ -13,7 +13,7 @@
  *
  * A backend header defines these types and macros:
  *   task_group, task_sem,     complete types (they live on a task's stack)
- *   task_mutex
+ *   task_mutex, task_case
  *   task_chan                 may be incomplete; used by pointer only
  *   TASK_BACKEND_NAME         string, the name of its folder
  *   TASK_CAN_BLOCK            1 if a task may wait for another task of its
@@ -97,6 +97,14 @@ TASK_REQUIRE(task_chan_destroy, void (*)(task_chan *));
 TASK_REQUIRE(task_chan_send, int (*)(task_chan *, const void *));
 TASK_REQUIRE(task_chan_recv, int (*)(task_chan *, void *));
 TASK_REQUIRE(task_chan_close, void (*)(task_chan *));
+
+/* One alternative of a select, set once and used as often as one likes: to
+ * receive from a channel into `elem`. select: waits until one of n (1 to 64)
+ * is possible, does it, returns its index. result: what recv would have
+ * returned. */
+TASK_REQUIRE(task_case_recv, void (*)(task_case *, task_chan *, void *elem));
+TASK_REQUIRE(task_select, int (*)(task_case *, int n));
+TASK_REQUIRE(task_case_result, int (*)(const task_case *));
 
 /* Give back to the kernel the memory of idle stacks that the backend pools,
  * so that the next task starts on pages that are not resident. */

@@ -23,6 +23,7 @@ CELLS = [
     "switch/handoff/P:1",
     "channel/ping_pong/cap:1/P:1",
     "channel/prod_cons/p:3/c:3/cap:4/P:1",
+    "channel/select/k:30/P:1",
     "channel/sieve/k:30/P:1",
     "sync/mutex/n:50/cs:0/P:1",
     "wake/timer/n:50/P:1",

@@ -21,6 +21,7 @@ OPERATION_NS = {
     "stack/grow_warm": (2_000, 40_000, 0),
     "stack/regrow": (1_000, 1_000, 0),
     "spawn/tree": (200, 70_000, 0),
+    "channel/select": (100, 8_000, 0),
     "channel/sieve": (60, 6_000, 0),        # a message
     "sync/mutex": (200, 50, 0),
     "wake/timer": (1_000, 30_000, 0),

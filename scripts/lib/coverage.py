@@ -8,7 +8,6 @@ NOT_BUILT = (
     ("workloads", (
         ("switch/yield_multi", "the scheduler's switch on more than one CPU"),
         ("switch/working_set", "switch cost as caches are lost"),
-        ("channel/select", "select is not in the task contract"),
         ("stack/retained", "whether stacks shrink"),
         ("sync/counter", "one counter by mutex, atomic and owner task"),
         ("wake/unpark, wake/idle", "waking an idle worker, and what spinning costs"),
@@ -29,7 +28,7 @@ NOT_BUILT = (
         ("stack depth 16M and 64M", "in profile full only"),
         ("spawn/tree n:1e6, channel/sieve k:2000, parallel/fib n:30 on threads",
          "in profile full only: a limit, or 20 s a round"),
-        ("spawn/tree/n:10000, channel/sieve/k:200, parallel/fib/n:18", "in profile full only"),
+        ("channel/select k:4, k:8; spawn/tree/n:10000, channel/sieve/k:200, parallel/fib/n:18", "in profile full only"),
         ("wake/timer/n:10000, more than one replicate", "in profile full only: 2 s a process on threads"),
         ("parallel/fib on the pool", "its tasks wait for each other; by continuation it would be another program"),
         ("sync/mutex with work in the section", "in profile full only"),

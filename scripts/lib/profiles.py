@@ -69,6 +69,7 @@ def _quick():
         Row("switch/handoff", place=TWO_PAIRS),
         Row("channel/ping_pong", cap=(0, 1), place=TWO_PAIRS),
         Row("channel/prod_cons", p_c=((1, 1),), cap=(128,), P=(ALL,)),
+        Row("channel/select", k=(2,), P=(ALL,)),
         Row("channel/sieve", k=(50,), P=(ALL,)),
         Row("stack/grow", bytes=(65536,), P=(1,)),
         Row("stack/grow_warm", bytes=(65536,), P=(1,)),
@@ -99,6 +100,7 @@ def _default():
         Row("channel/ping_pong", cap=(0,), place=PAIRS),
         Row("channel/ping_pong", cap=(1, 128), place=PLACED),    # free: 10 s a cell, and no headline
         Row("channel/prod_cons", p_c=((1, 1), (4, 4)), cap=(128,), P=(1, ALL)),
+        Row("channel/select", k=(2,), P=(1, ALL)),
         Row("channel/sieve", k=(100,), P=(ALL,)),
         Row("channel/sieve", k=(2000,), P=(1, ALL), backends=("gt",)),
         Row("stack/grow", bytes=depths, P=(1,)),
@@ -132,6 +134,7 @@ def _full():
         Row("switch/handoff", place=PAIRS),
         Row("channel/ping_pong", cap=(0, 1, 128, 1024), place=PAIRS),
         Row("channel/prod_cons", p_c=((1, 1), (4, 4)), cap=(128, 1024), P=(1, ALL)),
+        Row("channel/select", k=(2, 4, 8), P=(1, ALL)),
         Row("channel/sieve", k=(100, 200), P=(1, ALL)),
         Row("channel/sieve", k=(2000,), P=(1, ALL), kind="once"),   # 20 s a round on threads
         Row("stack/grow", bytes=depths, P=(1,)),
@@ -161,6 +164,7 @@ def _peers():
         Row("channel/prod_cons", p_c=((1, 1),), cap=(128,), P=(1, ALL)),
         Row("spawn/tree", n=(1_000_000,), P=(1, ALL), backends=light),
         Row("parallel/fib", n=(30,), P=(1, ALL), backends=light),
+        Row("channel/select", k=(2,), P=(1, ALL)),
         Row("channel/sieve", k=(2000,), P=(1, ALL), backends=light),
         Row("sync/mutex", n=(100,), cs=(0,), P=(1, ALL)),
         Row("wake/timer", n=(10_000,), P=(ALL,)),

@@ -18,6 +18,7 @@ typedef gt_group task_group;
 typedef gt_sem task_sem;
 typedef gt_mutex task_mutex;
 typedef gt_chan task_chan;
+typedef gt_case task_case;
 
 static inline void task_backend_pin(int worker, void *arg)
 {
@@ -146,6 +147,21 @@ static inline int task_chan_recv(task_chan *ch, void *elem)
 static inline void task_chan_close(task_chan *ch)
 {
     gt_chan_close(ch);
+}
+
+static inline void task_case_recv(task_case *c, task_chan *chan, void *elem)
+{
+    *c = (gt_case){.chan = chan, .op = GT_RECV, .elem = elem};
+}
+
+static inline int task_select(task_case *cases, int n)
+{
+    return gt_select(cases, n, GT_NEVER);
+}
+
+static inline int task_case_result(const task_case *c)
+{
+    return c->result;
 }
 
 static inline void task_stack_trim(void)

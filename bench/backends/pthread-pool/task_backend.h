@@ -15,6 +15,7 @@ typedef struct tb_pool_group task_group;
 typedef struct tb_sem task_sem;
 typedef struct tb_mutex task_mutex;
 typedef struct tb_chan task_chan;
+typedef struct tb_case task_case;
 
 static inline int task_main(const struct task_config *config, void (*root)(void *), void *arg)
 {
@@ -121,6 +122,21 @@ static inline int task_chan_recv(task_chan *chan, void *elem)
 static inline void task_chan_close(task_chan *chan)
 {
     tb_chan_close(chan);
+}
+
+static inline void task_case_recv(task_case *c, task_chan *chan, void *elem)
+{
+    *c = (struct tb_case){.chan = chan, .op = TB_RECV, .elem = elem};
+}
+
+static inline int task_select(task_case *cases, int n)
+{
+    return tb_chan_select(cases, n, TB_NEVER);
+}
+
+static inline int task_case_result(const task_case *c)
+{
+    return c->result;
 }
 
 static inline void task_stack_trim(void)
