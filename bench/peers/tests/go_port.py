@@ -33,7 +33,7 @@ NAMES = ("", "/", "//", "-", "spawn", "spawn/one", "spawn/one/", "spawn/nothing/
          "spawn/storm/n:1/temp:hot/P:1", "switch/yield/n:2/P:2", "switch/yield/n:1/P:1", "channel/ping_pong/cap:0/P:3",
          "channel/ping_pong/cap:0/P:2/place:same-pu", "channel/ping_pong/cap:0/P:1/place:smt", "spawn/tree/n:99/P:1",
          "parallel/fib/n:1/P:1", "parallel/fib/n:41/P:1", "sync/mutex/n:2/cs:1000001/P:1",
-         "wake/hog/h:1/remedy:maybe/P:1")
+         "wake/hog/h:1/remedy:maybe/P:1", "channel/select/k:0/P:1")
 
 
 def listed(executable):
@@ -60,9 +60,10 @@ class Port(unittest.TestCase):
         return found + [(c, r) for c, r in MORE if workloads.CPUS > 1 or "/P:2" not in c]
 
     def offered(self, cell):
-        """No placement on two CPUs or of pools; no way to leave preemption off."""
+        """No placement on two CPUs or of pools; no way to leave preemption off; three sizes of select."""
         placed = "/place:" in cell and not cell.endswith("same-pu")
-        return not placed and "remedy:off" not in cell and (workloads.CPUS > 1 or "/P:2" not in cell)
+        wide = "/select/" in cell and not any("/k:%d/" % k in cell for k in (2, 4, 8))
+        return not placed and not wide and "remedy:off" not in cell and (workloads.CPUS > 1 or "/P:2" not in cell)
 
     def test_every_workload_has_a_cell_here(self):
         self.assertEqual(set(self.ported) - {case_of(c) for c, _ in self.cells()}, set())
