@@ -120,8 +120,11 @@ int gti_worker_thread_start(struct gti_worker *w)
 void gti_worker_threads_join(int count)
 {
     for (int i = 0; i < count; i++) {
-        gti_worker_wake_this(&gti_rt.worker[i]);
-        gti_os_futex_wake(&gti_rt.worker[i].active.v_, 1);
+        struct gti_worker *w = &gti_rt.worker[i];
+        gti_worker_wake_this(w);
+        /* The store is what a spare sees that is about to stand by. */
+        GTI_STORE(w->active, 1u, relaxed);
+        gti_os_futex_wake(&w->active.v_, 1);
     }
     for (int i = 0; i < count; i++)
         pthread_join((pthread_t)gti_rt.worker[i].os_thread, NULL);

@@ -157,6 +157,10 @@ long __wrap_syscall(long number, ...)
     for (int i = 0; i < 6; i++)
         a[i] = va_arg(args, long);
     va_end(args);
+    if (number == SYS_membarrier && fails(WRAP_MEMBARRIER)) {
+        errno = ENOSYS;
+        return -1;
+    }
     bool guards = false;
 #ifdef SYS_process_madvise
     guards = number == SYS_process_madvise || number == SYS_pidfd_open;
@@ -166,4 +170,26 @@ long __wrap_syscall(long number, ...)
         return -1;
     }
     return __real_syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+
+int __real_epoll_create1(int flags);
+int __wrap_epoll_create1(int flags);
+int __wrap_epoll_create1(int flags)
+{
+    if (fails(WRAP_EPOLL)) {
+        errno = EMFILE;
+        return -1;
+    }
+    return __real_epoll_create1(flags);
+}
+
+int __real_eventfd(unsigned count, int flags);
+int __wrap_eventfd(unsigned count, int flags);
+int __wrap_eventfd(unsigned count, int flags)
+{
+    if (fails(WRAP_EPOLL)) {
+        errno = EMFILE;
+        return -1;
+    }
+    return __real_eventfd(count, flags);
 }

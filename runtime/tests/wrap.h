@@ -2,7 +2,7 @@
  * what it holds. For executables linked with
  *   -Wl,--wrap=malloc,--wrap=calloc,--wrap=aligned_alloc,--wrap=free,
  *   --wrap=mmap64,--wrap=munmap,--wrap=madvise,--wrap=mprotect,
- *   --wrap=pthread_create,--wrap=syscall
+ *   --wrap=pthread_create,--wrap=syscall,--wrap=epoll_create1,--wrap=eventfd
  * Calls inside shared libraries are neither counted nor failed. */
 #ifndef GT_TESTS_WRAP_H
 #define GT_TESTS_WRAP_H
@@ -15,7 +15,9 @@ enum wrap_what {
     WRAP_MADVISE = 4, /* and process_madvise, pidfd_open */
     WRAP_MPROTECT = 8,
     WRAP_THREAD = 16,
-    WRAP_ALL = 31
+    WRAP_ALL = 31,
+    WRAP_MEMBARRIER = 32,
+    WRAP_EPOLL = 64 /* epoll_create1, eventfd */
 };
 
 /* From now on fail call number `at` (from 1) to any of `what`, and all later
