@@ -14,12 +14,18 @@
 #include <errno.h>
 
 #include "group.h"
+#include "trace.h"
 
 static __thread struct gti_worker *left;
 
 struct gti_worker *gti_blocking_worker(void)
 {
     return left;
+}
+
+void gti_blocking_forked(void)
+{
+    left = NULL;
 }
 
 /* Not inlined: after a wait the address of a thread-local must be found anew. */
@@ -58,6 +64,8 @@ int gt_blocking_begin(int64_t deadline)
         gti_worker_requeue(w, next);
     leave();
     GTI_COUNT(w->count.blocking);
+    if (gti_trace_is_on())
+        gti_trace_record(w, GTI_TRACE_BLOCK, NULL, 0);
     GTI_STORE(w->blocked, 1u, relaxed);
     if (is_missed(w))
         gti_worker_nudge_monitor(GTI_LAZY);
@@ -70,6 +78,8 @@ void gt_blocking_end(void)
         return;
     struct gti_worker *w = come_back();
     GTI_STORE(w->blocked, 0u, relaxed);
+    if (gti_trace_is_on())
+        gti_trace_record(w, GTI_TRACE_UNBLOCK, NULL, 0);
     gt_sem_post(&gti_rt.blocking_slots);
 }
 

@@ -12,10 +12,8 @@
 #define DEFAULT_HOG    10000000
 #define DEFAULT_SPARES 64
 
-/* A whole number from min to max out of the environment; false if set to
- * something else. *value is left alone when the variable is not set. */
-static bool from_environment(const char *name, unsigned long long min, unsigned long long max,
-                             unsigned long long *value, char *why, size_t size)
+bool gti_config_number(const char *name, unsigned long long min, unsigned long long max,
+                       unsigned long long *value, char *why, size_t size)
 {
     const char *text = getenv(name);
     if (!text)
@@ -38,7 +36,7 @@ static bool resolve_workers(gt_config *c, char *why, size_t size)
         return false;
     }
     unsigned long long n = (unsigned long long)c->workers;
-    if (!from_environment("GT_WORKERS", 1, GT_MAX_WORKERS, &n, why, size))
+    if (!gti_config_number("GT_WORKERS", 1, GT_MAX_WORKERS, &n, why, size))
         return false;
     c->workers = n ? (int)n : gti_os_cpu_count();
     if (c->workers > GT_MAX_WORKERS)
@@ -54,7 +52,7 @@ static bool resolve_stack(gt_config *c, char *why, size_t size)
         return false;
     }
     unsigned long long n = c->stack_size ? c->stack_size : DEFAULT_STACK;
-    if (!from_environment("GT_STACK_SIZE", GT_MIN_STACK, GT_MAX_STACK, &n, why, size))
+    if (!gti_config_number("GT_STACK_SIZE", GT_MIN_STACK, GT_MAX_STACK, &n, why, size))
         return false;
     c->stack_size = (size_t)n;
     return true;
@@ -72,7 +70,7 @@ static bool resolve_monitor(gt_config *c, char *why, size_t size)
     }
     c->spares = c->spares ? c->spares : DEFAULT_SPARES;
     unsigned long long ms = 0;
-    if (!from_environment("GT_HOG_MS", 0, 1000000, &ms, why, size))
+    if (!gti_config_number("GT_HOG_MS", 0, 1000000, &ms, why, size))
         return false;
     if (getenv("GT_HOG_MS"))
         c->hog_ns = ms ? (int64_t)ms * 1000000 : -1;

@@ -9,4 +9,10 @@
  * one line that names the field or the variable. */
 int gti_config_resolve(const gt_config *config, gt_config *ret, char *why, size_t size);
 
+/* A whole number from min to max out of the environment; false, with the reason
+ * in why[size], if set to something else. *value is left alone when the
+ * variable is not set. */
+bool gti_config_number(const char *name, unsigned long long min, unsigned long long max,
+                       unsigned long long *value, char *why, size_t size);
+
 #endif

@@ -1,66 +1,181 @@
-/* The dump of all tasks, and the report of a deadlock. */
-#include <dlfcn.h>
-#include <stdarg.h>
-#include <stdio.h>
+/* The dump of all tasks, and the report of a deadlock.
+ *
+ * Nobody is stopped for it. A task may run, wait, finish, even be another task
+ * by the time it is printed; so what is printed is copied first, and memory
+ * that the copy points to (a stack, a name) is read through the kernel, which
+ * refuses where a plain load would fault. */
+#include <errno.h>
 #include <unistd.h>
 
+#include "blocking.h"
 #include "debug.h"
 #include "os_linux.h"
+#include "report.h"
+#include "trace.h"
 
-static const char *const wait_names[GTI_WAIT_KINDS] = {
-    "",        "chan send", "chan receive", "select",     "sleep",     "group",     "mutex",
-    "rwmutex", "condition", "once",         "wait group", "semaphore", "descriptor"};
-static const char *const state_names[] = {"free", "fresh", "ready", "running", "waiting"};
+static GTI_ATOMIC(uint32_t) dumping; /* calls of gt_dump() under way */
 
-static void say(int fd, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void say(int fd, const char *format, ...)
+const char *gti_wait_name(uint8_t kind)
 {
-    char line[512];
-    va_list args;
-    va_start(args, format);
-    int n = vsnprintf(line, sizeof line, format, args);
-    va_end(args);
-    if (n > (int)sizeof line - 1)
-        n = (int)sizeof line - 1;
-    if (write(fd, line, (size_t)n) < 0) {
-        /* Nowhere left to say it. */
-    }
+    static const char *const names[GTI_WAIT_KINDS] = {
+        [GTI_WAIT_NONE] = "nothing",         [GTI_WAIT_SEND] = "chan send",
+        [GTI_WAIT_RECV] = "chan receive",    [GTI_WAIT_SELECT] = "select",
+        [GTI_WAIT_SLEEP] = "sleep",          [GTI_WAIT_GROUP] = "group",
+        [GTI_WAIT_MUTEX] = "mutex",          [GTI_WAIT_RWMUTEX] = "rwmutex",
+        [GTI_WAIT_COND] = "condition",       [GTI_WAIT_ONCE] = "once",
+        [GTI_WAIT_WAITGROUP] = "wait group", [GTI_WAIT_SEM] = "semaphore",
+        [GTI_WAIT_FD] = "descriptor"};
+    return kind < GTI_WAIT_KINDS && names[kind] ? names[kind] : "something";
 }
 
-struct dump {
-    int fd;
+/* ---- one task ----------------------------------------------------------------- */
+
+/* A copy of what a line says. */
+struct view {
+    uint32_t state;
+    uint8_t wait_kind;
+    const char *name;
+    gt_fn *fn;
+    void *sp;
+    bool has_stack;
 };
+
+/* Plain fields of a task that others write meanwhile; any value will do. */
+#define PEEK(x) (*(const volatile __typeof__(x) *)&(x))
+
+__attribute__((no_sanitize("thread", "address"))) static struct view
+view_of(const struct gti_task *t)
+{
+    return (struct view){
+        .state = GTI_LOAD(t->state, relaxed),
+        .wait_kind = PEEK(t->wait_kind),
+        .name = PEEK(t->name),
+        .fn = PEEK(t->fn),
+        .sp = PEEK(t->context.sp),
+        .has_stack = PEEK(t->stack) != NULL,
+    };
+}
+
+/* The worker that runs the task, or NULL. */
+__attribute__((no_sanitize("thread", "address"))) static const struct gti_worker *
+runner_of(const struct gti_task *t)
+{
+    for (int i = 0, n = gti_workers_made(); i < n; i++)
+        if (PEEK(gti_rt.worker[i].current) == t)
+            return &gti_rt.worker[i];
+    return NULL;
+}
+
+static void say_label(struct gti_report *r, const struct view *v)
+{
+    char name[64], symbol[128];
+    gti_symbol((void *)(uintptr_t)v->fn, symbol, sizeof symbol);
+    if (v->name)
+        gti_say(r, "%s, entered at %s", gti_peek_string(v->name, name, sizeof name), symbol);
+    else
+        gti_say(r, "%s", symbol);
+}
+
+static void say_place(struct gti_report *r, const struct view *v)
+{
+    char frame[GTI_CONTEXT_FRAME_WORDS * sizeof(uint64_t)], symbol[128];
+    if (!v->has_stack || gti_os_peek(frame, v->sp, sizeof frame) != sizeof frame)
+        return;
+    const char *resume = gti_context_resume_address(frame);
+    /* The call, not what follows it: that may be another line. */
+    if (resume)
+        gti_say(r, ", at %s", gti_symbol(resume - 1, symbol, sizeof symbol));
+}
 
 static void dump_task(unsigned number, const struct gti_task *t, void *arg)
 {
-    const struct dump *d = arg;
-    uint32_t state = GTI_LOAD(t->state, relaxed);
-    if (state == (uint32_t)GTI_FREE)
+    static const char *const states[] = {"free", "not run yet", "ready", "running", "waiting"};
+    struct gti_report *r = arg;
+    struct view v = view_of(t);
+    const struct gti_worker *w = v.state == (uint32_t)GTI_RUNNING ? runner_of(t) : NULL;
+    if (v.state == (uint32_t)GTI_FREE || v.state >= sizeof states / sizeof states[0])
         return;
-    say(d->fd, "task %u [%s%s%s] %s\n", number, state_names[state],
-        state == (uint32_t)GTI_WAITING ? ": " : "",
-        state == (uint32_t)GTI_WAITING ? wait_names[t->wait_kind] : "", gti_task_label(t));
+    if (v.state == (uint32_t)GTI_WAITING)
+        gti_say(r, "task %u [waiting: %s] ", number, gti_wait_name(v.wait_kind));
+    else if (w && GTI_LOAD(w->blocked, relaxed))
+        gti_say(r, "task %u [running: blocking call] ", number);
+    else
+        gti_say(r, "task %u [%s] ", number, states[v.state]);
+    say_label(r, &v);
+    if (w)
+        gti_say(r, ", on %s %d", w->spare ? "spare" : "worker", w->id);
+    else if (v.state == (uint32_t)GTI_WAITING || v.state == (uint32_t)GTI_READY)
+        say_place(r, &v);
+    gti_say(r, "\n");
+}
+
+/* ---- all of them -------------------------------------------------------------- */
+
+static int dump(struct gti_report *r)
+{
+    gt_stats s;
+    gt_get_stats(&s);
+    gti_say(r, "gt: %d workers, %d spares (%d active), %llu tasks\n", s.workers, s.spares,
+            s.active_spares, (unsigned long long)s.live);
+    gti_tasks_each(dump_task, r);
+    return gti_report_flush(r);
 }
 
 int gt_dump(int fd)
 {
-    struct dump d = {fd};
-    gt_stats s;
-    gt_get_stats(&s);
-    say(fd, "gt: %d workers, %d spares (%d active), %llu tasks\n", s.workers, s.spares,
-        s.active_spares, (unsigned long long)s.live);
-    gti_tasks_each(dump_task, &d);
-    return 0;
+    struct gti_report r;
+    int err = -EINVAL;
+    gti_report_open(&r, fd);
+    GTI_ADD(dumping, 1u, relaxed);
+    /* Either we see that the runtime stops, or that sees us.
+     * Ordering: seq_cst, edge DUMP <-> gti_dump_await_others(). */
+    GTI_FENCE(seq_cst);
+    if (GTI_LOAD(gti_rt.running, relaxed))
+        err = dump(&r);
+    /* Ordering: release, edge DUMP -> gti_dump_await_others(). */
+    GTI_SUB(dumping, 1u, release);
+    return err;
+}
+
+void gti_dump_await_others(void)
+{
+    /* Ordering: seq_cst, edge DUMP <-> gt_dump(). */
+    GTI_FENCE(seq_cst);
+    /* Ordering: acquire, edge DUMP <- gt_dump(). */
+    while (GTI_LOAD(dumping, acquire) != 0u)
+        gti_os_thread_yield();
 }
 
 void gti_debug_dump_to_stderr(void)
 {
-    gt_dump(STDERR_FILENO);
+    struct gti_report r;
+    gti_report_open(&r, STDERR_FILENO);
+    dump(&r);
 }
 
 void gti_debug_deadlock(void)
 {
-    say(STDERR_FILENO, "gt: fatal: deadlock: every task waits and nothing can wake one\n");
-    gt_dump(STDERR_FILENO);
+    struct gti_report r;
+    uint32_t outside = GTI_LOAD(gti_rt.outside_waiting, relaxed);
+    gti_report_open(&r, STDERR_FILENO);
+    gti_say(&r, "gt: fatal: deadlock: all %llu tasks wait and nothing can wake one",
+            (unsigned long long)gti_live_tasks());
+    if (outside)
+        gti_say(&r, "; %u thread%s outside wait%s for them", outside, outside == 1 ? "" : "s",
+                outside == 1 ? "s" : "");
+    gti_say(&r, "\n");
+    dump(&r);
+    gti_trace_finish();
     _exit(2);
+}
+
+/* ---- names -------------------------------------------------------------------- */
+
+void gt_set_name(const char *name)
+{
+    struct gti_worker *w = gti_worker_self();
+    if (!w)
+        w = gti_blocking_worker();
+    if (w)
+        w->current->name = name;
 }

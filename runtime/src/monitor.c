@@ -10,6 +10,7 @@
 #include "os_linux.h"
 #include "spinlock.h"
 #include "thread.h"
+#include "trace.h"
 
 #define MONITOR_STACK ((size_t)64 << 10)
 
@@ -104,6 +105,8 @@ static void stick(struct gti_worker *w, bool hogged)
     w->watch.stuck = true;
     if (hogged)
         GTI_COUNT(w->count.hogs);
+    if (hogged && gti_trace_is_on())
+        gti_trace_record(NULL, GTI_TRACE_HOG, NULL, (uint32_t)w->id);
     GTI_STORE(w->orphan, 1u, relaxed);
     GTI_ADD(gti_rt.orphans, 1, relaxed);
     /* Who sleeps must see whether its deadline is the earliest still. */

@@ -307,6 +307,18 @@ void gti_os_drop(void *base, size_t bytes)
     madvise(base, bytes, MADV_DONTNEED);
 }
 
+size_t gti_os_peek(void *to, const void *from, size_t bytes)
+{
+    struct iovec here = {to, bytes}, there = {(void *)(uintptr_t)from, bytes};
+    ssize_t got = process_vm_readv(getpid(), &here, 1, &there, 1, 0);
+    if (got >= 0)
+        return (size_t)got;
+    if (errno == EFAULT)
+        return 0;
+    memcpy(to, from, bytes); /* a sandbox forbids it: without the net, then */
+    return bytes;
+}
+
 bool gti_os_has_guard_advice(void)
 {
     size_t page = gti_os_page_size();

@@ -50,6 +50,8 @@ void gti_os_release(void *base, size_t bytes);
 /* Drop the pages; they read as zero afterwards. Guards stay. */
 void gti_os_drop(void *base, size_t bytes);
 size_t gti_os_page_size(void);
+/* Copy memory that may not be there; returns how much was. */
+size_t gti_os_peek(void *to, const void *from, size_t bytes);
 
 /* Does MADV_GUARD_INSTALL work here? Tried out once, on a page of its own. */
 bool gti_os_has_guard_advice(void);

@@ -5,13 +5,12 @@
 
 #include "os_linux.h"
 #include "spinlock.h"
+#include "trace.h"
 
 struct gti_task *gti_park_self_outside(void)
 {
     static __thread struct gti_task self;
-    if (gti_unlikely(GTI_LOAD(gti_rt.forked, relaxed)))
-        gti_fatal("the runtime was started in the parent process and is not there in a child "
-                  "made by fork(); call exec, or start it only in the child");
+    gti_check_forked();
     self.flags |= GTI_TASK_OUTSIDE;
     return &self;
 }
@@ -61,6 +60,15 @@ int gti_ready_outside(struct gti_task *t)
     GTI_STORE(t->state, (uint32_t)GTI_READY, release);
     gti_os_futex_wake(word, 1);
     return 0;
+}
+
+int gti_ready_slow(struct gti_worker *w, struct gti_task *t)
+{
+    if (t->flags & GTI_TASK_OUTSIDE)
+        return gti_ready_outside(t);
+    gti_trace_record(w, GTI_TRACE_READY, t, 0);
+    gti_task_transition(t, GTI_WAITING, GTI_READY);
+    return gti_worker_submit(w, t);
 }
 
 void gti_park_unlock(struct gti_worker *w, void *lock)

@@ -62,11 +62,12 @@ void gti_park_unlock(struct gti_worker *w, void *lock);
  * taken it off its queue, and must not touch it afterwards. w is the calling
  * worker or NULL. Returns 0, to be tail-called. */
 int gti_ready_outside(struct gti_task *t);
+int gti_ready_slow(struct gti_worker *w, struct gti_task *t);
 GTI_INLINE int gti_ready(struct gti_worker *w, struct gti_task *t, int result)
 {
     t->context.result = result;
-    if (gti_unlikely(t->flags & GTI_TASK_OUTSIDE))
-        return gti_ready_outside(t);
+    if (gti_unlikely(t->flags & (GTI_TASK_OUTSIDE | GTI_TASK_SLOW)))
+        return gti_ready_slow(w, t);
     gti_task_transition(t, GTI_WAITING, GTI_READY);
     return gti_worker_submit(w, t);
 }

@@ -1,6 +1,7 @@
 /* Start and stop, and what is asked of the runtime as a whole. */
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,9 +17,11 @@
 #include "os_linux.h"
 #include "park.h"
 #include "thread.h"
+#include "trace.h"
 
 static pthread_mutex_t start_lock = PTHREAD_MUTEX_INITIALIZER;
 static char start_error[256];
+static sigset_t start_mask; /* signals that the caller of gt_start() had blocked */
 
 static void join_workers(int started)
 {
@@ -37,6 +40,7 @@ static size_t worker_bytes(void)
 static void destroy(void)
 {
     gti_debug_destroy();
+    gti_trace_destroy();
     gti_stacks_destroy();
     gti_local_free_abandoned();
     gti_tasks_destroy();
@@ -129,7 +133,9 @@ static int start_locked(const gt_config *config)
     gti_rt.on_worker_start = c.on_worker_start;
     gti_rt.on_worker_start_arg = c.on_worker_start_arg;
     gt_sem_init(&gti_rt.blocking_slots, c.spares);
-    err = gti_debug_init();
+    err = gti_trace_init(start_error, sizeof start_error);
+    if (!err && (err = gti_debug_init()) != 0)
+        refuse(err, "the handlers of SIGSEGV, SIGBUS and SIGQUIT: %s", strerror(-err));
     if (!err)
         err = start_threads(&c);
     if (err) {
@@ -140,13 +146,26 @@ static int start_locked(const gt_config *config)
     return 0;
 }
 
-/* In the child only the thread that forked goes on; there are no workers. */
+/* In the child only the thread that forked goes on. Whatever the others held
+ * or were in the middle of stays so; nothing of it is used again. A worker's
+ * thread blocks all signals, which the child must not inherit: it may be about
+ * to execute another program. */
 static void after_fork(void)
 {
-    if (!GTI_LOAD(gti_rt.running, relaxed))
+    static const pthread_mutex_t unlocked = PTHREAD_MUTEX_INITIALIZER;
+    if (!gti_rt.worker)
         return;
+    if (gti_worker_self() || gti_blocking_worker())
+        pthread_sigmask(SIG_SETMASK, &start_mask, NULL);
+    memcpy(&start_lock, &unlocked, sizeof unlocked);
     GTI_STORE(gti_rt.forked, 1u, relaxed);
+    GTI_STORE(gti_rt.running, 0u, relaxed);
+    GTI_STORE(gti_rt.made, 0, relaxed);
+    gti_rt.workers = 0;
     gti_worker_tls = NULL;
+    gti_blocking_forked();
+    gti_debug_forked();
+    gti_trace_forked();
 }
 
 static void watch_fork(void)
@@ -160,6 +179,7 @@ int gt_start(const gt_config *config)
     pthread_once(&once, watch_fork);
     pthread_mutex_lock(&start_lock);
     start_error[0] = '\0';
+    pthread_sigmask(SIG_SETMASK, NULL, &start_mask);
     int err = start_locked(config);
     pthread_mutex_unlock(&start_lock);
     return err;
@@ -174,6 +194,8 @@ const char *gt_start_error(void)
 
 int64_t gt_stop(void)
 {
+    if (GTI_LOAD(gti_rt.forked, relaxed))
+        return -ENOTSUP;
     if (gti_worker_self() || gti_blocking_worker())
         return -EINVAL;
     int64_t live = -EINVAL;
@@ -183,6 +205,8 @@ int64_t gt_stop(void)
         gti_monitor_stop();
         join_workers(gti_workers_made());
         live = (int64_t)gti_live_tasks();
+        gti_dump_await_others();
+        gti_trace_finish();
         destroy();
     }
     pthread_mutex_unlock(&start_lock);

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "trace.h"
+
 static int check_attr(const gt_attr *attr, uint8_t *ret_class, uint16_t *ret_bound)
 {
     if (attr->flags & ~GT_BOUND)
@@ -28,7 +30,7 @@ GTI_INLINE void task_init(struct gti_task *t, gt_fn *fn, void *arg, struct gt_gr
     GTI_STORE(t->state, (uint32_t)GTI_FRESH, relaxed);
     t->bound = bound;
     t->size_class = size_class;
-    t->flags = 0;
+    t->flags = gti_rt.task_flags;
     t->fn = fn;
     t->arg = arg;
     t->group = group;
@@ -45,6 +47,8 @@ static GTI_NOINLINE int spawn_outside(struct gt_group *group, gt_fn *fn, void *a
     if (group)
         GTI_ADD(group->state_, GTI_GROUP_ONE, relaxed);
     GTI_ADD(gti_rt.spawned_outside, 1, relaxed);
+    if (gti_trace_is_on())
+        gti_trace_record(NULL, GTI_TRACE_SPAWN, t, 0);
     gti_worker_submit(NULL, t);
     return 0;
 }
@@ -56,7 +60,7 @@ int gti_spawn(struct gt_group *group, gt_fn *fn, void *arg, const gt_attr *attr)
     uint16_t bound = 0;
     const char *name = NULL;
     if (gti_unlikely(!fn || !GTI_LOAD(gti_rt.running, relaxed)))
-        return -EINVAL;
+        return GTI_LOAD(gti_rt.forked, relaxed) ? -ENOTSUP : -EINVAL;
     if (attr) {
         int err = check_attr(attr, &size_class, &bound);
         if (err)
@@ -72,6 +76,8 @@ int gti_spawn(struct gt_group *group, gt_fn *fn, void *arg, const gt_attr *attr)
     if (group)
         gti_group_join(w, group);
     GTI_COUNT(w->count.spawned);
+    if (gti_unlikely(t->flags & GTI_TASK_SLOW))
+        gti_trace_record(w, GTI_TRACE_SPAWN, t, 0);
     gti_worker_submit(w, t);
     return 0;
 }

@@ -1,10 +1,9 @@
 /* Descriptors of tasks: slabs, the shared free list, labels. See task.h. */
 #include "task.h"
 
-#include <dlfcn.h>
-#include <stdio.h>
 #include <stdlib.h>
 
+#include "report.h"
 #include "spinlock.h"
 
 #define SLAB_FIRST 64
@@ -123,15 +122,20 @@ void gti_tasks_each(void (*fn)(unsigned number, const struct gti_task *t, void *
             fn(slab->first + i, slab->task + i, arg);
 }
 
+unsigned gti_task_number(const struct gti_task *t)
+{
+    gti_spin_lock(tasks.lock);
+    const struct slab *slab = tasks.slabs;
+    gti_spin_unlock(tasks.lock);
+    while (slab && !(t >= slab->task && t < slab->task + slab->count))
+        slab = slab->next;
+    return slab ? slab->first + (unsigned)(t - slab->task) : 0;
+}
+
 const char *gti_task_label(const struct gti_task *t)
 {
     static __thread char label[128];
     if (t->name)
         return t->name;
-    Dl_info info;
-    if (dladdr((void *)(uintptr_t)t->fn, &info) && info.dli_sname)
-        snprintf(label, sizeof label, "%s", info.dli_sname);
-    else
-        snprintf(label, sizeof label, "entered at %p", (void *)(uintptr_t)t->fn);
-    return label;
+    return gti_symbol((void *)(uintptr_t)t->fn, label, sizeof label);
 }

@@ -127,9 +127,11 @@ GTI_INLINE bool gti_task_claim(struct gti_task *t)
     return GTI_CAS(t->claim, unclaimed, 1u, relaxed);
 }
 
-/* What reports call the task: its name, or the symbol or address of its entry
- * function, in a static buffer of the calling OS thread. */
+/* What reports call the task: its name, or its entry function as gti_symbol()
+ * has it, in a static buffer of the calling OS thread. */
 const char *gti_task_label(const struct gti_task *t);
+/* The number that gti_tasks_each() gives it. */
+unsigned gti_task_number(const struct gti_task *t);
 
 /* ---- descriptors --------------------------------------------------------- */
 

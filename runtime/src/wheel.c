@@ -7,7 +7,7 @@
 
 #include "os_linux.h"
 #include "spinlock.h"
-#include "worker.h"
+#include "trace.h"
 
 void gti_worker_add_timer(struct gti_worker *w, struct gti_task *t, int64_t deadline,
                           enum gti_on_wheel how)
@@ -43,6 +43,8 @@ static void run_wheel(struct gti_worker *w, struct gti_timers *timers)
         t->context.result = -ETIMEDOUT;
         gti_task_transition(t, GTI_WAITING, GTI_READY);
         GTI_COUNT(w->count.timers);
+        if (gti_unlikely(t->flags & GTI_TASK_SLOW))
+            gti_trace_record(w, GTI_TRACE_READY, t, 0);
         /* The wheel may be that of another worker, to which the task is bound. */
         if (gti_unlikely(t->bound && t->bound != w->id + 1))
             gti_worker_submit_slow(w, t);

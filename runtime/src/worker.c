@@ -6,12 +6,20 @@
 #include "netpoll.h"
 #include "os_linux.h"
 #include "sanitizer.h"
+#include "trace.h"
 
 /* A busy worker looks at the network so often, if no sleeper does. */
 #define NETWORK_LOOK_NS 10000
 
 struct gti_runtime gti_rt;
 __thread struct gti_worker *gti_worker_tls;
+
+void gti_check_forked(void)
+{
+    if (gti_unlikely(GTI_LOAD(gti_rt.forked, relaxed)))
+        gti_fatal("the runtime was started in the parent process and is not there in a child "
+                  "made by fork(); call exec or _exit, or start it only in the child");
+}
 
 /* ---- queues --------------------------------------------------------------- */
 
@@ -55,6 +63,7 @@ int gti_worker_requeue(struct gti_worker *w, struct gti_task *t)
 
 static void submit_elsewhere(struct gti_worker *w, struct gti_task *t)
 {
+    gti_check_forked();
     if (!t->bound) {
         gti_inject_push(t);
         gti_worker_wake_any(w);
@@ -158,10 +167,27 @@ GTI_INLINE void enter(struct gti_worker *w, struct gti_task *to)
     GTI_COUNT(w->count.switches);
 }
 
-GTI_INLINE void check_leaving(struct gti_task *from)
+static GTI_NOINLINE void leaving_slow(struct gti_worker *w, struct gti_task *from,
+                                      enum gti_trace_kind why)
 {
-    if (gti_unlikely(from->flags & GTI_TASK_CANARY))
+    if (from->flags & GTI_TASK_CANARY)
         gti_stack_check_canary(from->stack, gti_task_label(from));
+    if (from->flags & GTI_TASK_SLOW && from != &w->sched)
+        gti_trace_record(w, why, from, from->wait_kind);
+}
+
+/* `why`: how its slice ends. */
+GTI_INLINE void check_leaving(struct gti_worker *w, struct gti_task *from, enum gti_trace_kind why)
+{
+    if (gti_unlikely(from->flags & (GTI_TASK_CANARY | GTI_TASK_SLOW)))
+        leaving_slow(w, from, why);
+}
+
+/* A slice of `to` begins. */
+GTI_INLINE void trace_entered(struct gti_worker *w, struct gti_task *to)
+{
+    if (gti_unlikely(to->flags & GTI_TASK_SLOW) && to != &w->sched)
+        gti_trace_record(w, GTI_TRACE_RUN, to, 0);
 }
 
 #ifdef GTI_ASAN
@@ -177,8 +203,10 @@ static void announce(struct gti_worker *w, struct gti_task *to, void **fake)
 int gti_worker_switch_slow(struct gti_worker *w, struct gti_task *from, struct gti_task *to,
                            gti_hook *hook, void *arg)
 {
-    check_leaving(from);
+    bool waits = GTI_LOAD(from->state, relaxed) == (uint32_t)GTI_WAITING;
+    check_leaving(w, from, waits ? GTI_TRACE_PARK : GTI_TRACE_YIELD);
     enter(w, to);
+    trace_entered(w, to);
     gti_san_fiber_switch(to);
 #ifdef GTI_ASAN
     void *fake;
@@ -203,7 +231,7 @@ static void release_stack(struct gti_worker *w, void *stack)
 /* The task is over; `t` becomes free. */
 GTI_INLINE void retire(struct gti_worker *w, struct gti_task *t)
 {
-    check_leaving(t);
+    check_leaving(w, t, GTI_TRACE_RETURN);
     gti_task_transition(t, GTI_RUNNING, GTI_FREE);
     GTI_COUNT(w->count.finished);
     if (t->group)
@@ -243,6 +271,8 @@ void gti_task_main(void)
         struct gti_stack *stack = t->stack;
         t->fn(t->arg);
         w = gti_worker_self(); /* we may have migrated */
+        if (gti_unlikely(!w))
+            gti_check_forked();
         t = w->current;
         if (gti_unlikely(t->flags & GTI_TASK_LOCALS)) {
             gti_local_end(t);
@@ -258,11 +288,13 @@ void gti_task_main(void)
             gti_task_transition(next, GTI_FRESH, GTI_RUNNING);
             w->current = next;
             GTI_COUNT(w->count.switches);
+            trace_entered(w, next);
             continue;
         }
         gti_group_settle(w);
         next = next ? next : &w->sched;
         enter(w, next);
+        trace_entered(w, next);
         gti_san_fiber_switch(next);
 #ifdef GTI_ASAN
         announce(w, next, NULL);
@@ -280,7 +312,7 @@ static void nothing(struct gti_worker *w, void *arg)
 void gti_worker_loop(struct gti_worker *w)
 {
     struct gti_task *t;
-    w->sched.flags = 0;
+    w->sched.flags = gti_rt.task_flags;
     gti_san_fiber_of_thread(&w->sched);
     GTI_STORE(w->sched.state, (uint32_t)GTI_RUNNING, relaxed);
     while ((t = gti_worker_find(w)) != NULL) {

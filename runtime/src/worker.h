@@ -114,6 +114,7 @@ struct gti_runtime {
     GTI_ATOMIC(uint32_t) monitor_lazy; /* enum gti_lazy */
     struct gt_sem blocking_slots;      /* spares that blocking calls may still take */
     uint8_t stack_class;               /* of tasks that ask for none */
+    uint8_t task_flags;                /* of every task: GTI_TASK_SLOW when it is traced */
     int64_t spin_ns;
     void (*on_worker_start)(int worker, void *arg);
     void *on_worker_start_arg;
@@ -135,6 +136,9 @@ GTI_INLINE struct gti_worker *gti_worker_self(void)
 {
     return gti_self_load();
 }
+
+/* Fatal in a child that was forked: there is nobody to run a task. */
+void gti_check_forked(void);
 
 /* Workers and those spares that exist: the valid indices of gti_rt.worker[]. */
 GTI_INLINE int gti_workers_made(void)

@@ -2,7 +2,7 @@
  * sleeping. The argument that no work is left alone is in idle.h. */
 #include "netpoll.h"
 #include "os_linux.h"
-#include "worker.h"
+#include "trace.h"
 
 /* Spinning workers read lines that busy ones write: not too often. */
 #define PAUSES_PER_SWEEP 32
@@ -31,6 +31,8 @@ static bool work_is_visible(void)
 static void futex_wake(struct gti_worker *w, int sleeper)
 {
     count_wake(w);
+    if (gti_trace_is_on())
+        gti_trace_record(w, GTI_TRACE_WAKE, NULL, (uint32_t)sleeper);
     if (gti_netpoll_is_poller(sleeper)) {
         gti_netpoll_interrupt();
         return;
@@ -128,6 +130,8 @@ static struct gti_task *steal(struct gti_worker *w)
         if (t) {
             GTI_COUNT(w->count.steals);
             GTI_COUNT_ADD(w->count.stolen, count);
+            if (gti_trace_is_on())
+                gti_trace_record(w, GTI_TRACE_STEAL, NULL, count);
             return t;
         }
     }
@@ -191,10 +195,14 @@ static struct gti_task *sleep_once(struct gti_worker *w)
     if (!t && !gti_worker_leaving(w)) {
         int64_t until = gti_worker_next_timer(w);
         GTI_COUNT(w->count.sleeps);
+        if (gti_trace_is_on())
+            gti_trace_record(w, GTI_TRACE_SLEEP, NULL, 0);
         if (is_poller)
             gti_netpoll_sleep(w, until);
         else
             gti_os_futex_wait(&slot->word.v_, GTI_SLEEPING, until);
+        if (gti_trace_is_on())
+            gti_trace_record(w, GTI_TRACE_AWAKE, NULL, 0);
     }
     if (is_poller)
         gti_netpoll_resign();

@@ -24,6 +24,12 @@ GTI_INLINE void *gti_context_init(void *top)
     return sp;
 }
 
+GTI_INLINE const char *gti_context_resume_address(const void *frame)
+{
+    const char *at = ((const char *const *)frame)[6];
+    return at == (const char *)&gti_context_entry + GTI_CONTEXT_ENTRY_PAD ? NULL : at;
+}
+
 /* Volatile, so that no compiler keeps the value, or the address of the
  * thread-local, across a switch: the task may resume on another OS thread. */
 GTI_INLINE struct gti_worker *gti_self_load(void)
