@@ -7,16 +7,22 @@
  * those left over at the end would no longer contend, and nobody could see
  * whom the mutex favours.
  *
- * Everybody is past a barrier when the clock starts. Its last arrival opens
- * the region; who is released early yields until then and holds no lock, so
- * that the run starts from an unlocked mutex on every backend.
+ * Everybody is past a barrier when the clock starts, and tasks have been seen
+ * on as many CPUs as there can be: else a worker that sleeps at that moment may
+ * find nothing left to contend for. The last to arrive opens the region; who
+ * is released early yields until then and holds no lock, so that the run starts
+ * from an unlocked mutex on every backend. A scheduler that keeps its tasks
+ * together all the same is not waited for longer than 20 ms.
  */
 #include "../task.h"
 #include "../workload.h"
 
+#include <sched.h>
 #include <stdlib.h>
 
-enum { OPERATIONS_PER_TASK = 64, CALIBRATION = 1 << 20, ROUNDS_OF_CALIBRATION = 3 };
+#define PATIENCE_NS INT64_C(20000000)
+
+enum { OPERATIONS_PER_TASK = 64, CALIBRATION = 1 << 20, ROUNDS_OF_CALIBRATION = 3, CPUS = 1024 };
 
 /* The line of the mutex is also that of what it protects, as in any program. */
 struct shared {
@@ -28,6 +34,9 @@ struct shared {
     uint64_t waiting; /* tasks that have not yet arrived */
     uint64_t tasks;
     bool go;
+    uint64_t cpus;  /* to be seen */
+    uint64_t seen;  /* atomic: CPUs that have run a waiting task */
+    bool cpu[CPUS]; /* atomic: which */
     task_sem begin;
     struct bench *bench;
 };
@@ -72,17 +81,40 @@ static void post_others(struct shared *s)
         task_sem_post(&s->begin);
 }
 
+static void be_seen(struct shared *s)
+{
+    const unsigned cpu = (unsigned)sched_getcpu() % CPUS;
+
+    if (!__atomic_load_n(&s->cpu[cpu], __ATOMIC_RELAXED) &&
+        !__atomic_exchange_n(&s->cpu[cpu], true, __ATOMIC_RELAXED))
+        __atomic_add_fetch(&s->seen, 1, __ATOMIC_RELAXED);
+}
+
+static void await_cpus(struct shared *s)
+{
+    const int64_t until = workload_now() + PATIENCE_NS;
+
+    be_seen(s);
+    while (__atomic_load_n(&s->seen, __ATOMIC_RELAXED) < s->cpus && workload_now() < until) {
+        task_yield();
+        be_seen(s);
+    }
+}
+
 static void barrier(struct shared *s)
 {
     if (__atomic_sub_fetch(&s->waiting, 1, __ATOMIC_ACQ_REL) == 0) {
         post_others(s);
+        await_cpus(s);
         bench_start(s->bench);
         __atomic_store_n(&s->go, true, __ATOMIC_RELEASE);
         return;
     }
     task_sem_wait(&s->begin);
-    while (!__atomic_load_n(&s->go, __ATOMIC_ACQUIRE))
+    while (!__atomic_load_n(&s->go, __ATOMIC_ACQUIRE)) {
+        be_seen(s);
         task_yield();
+    }
 }
 
 /* The first to find all done closes the region, still inside the mutex. */
@@ -191,6 +223,7 @@ static uint64_t run(uint64_t rounds, const struct params *p, struct bench *b)
                        .steps = steps_of(p->cs),
                        .waiting = p->n,
                        .tasks = p->n,
+                       .cpus = (uint64_t)p->ncpu < p->n ? (uint64_t)p->ncpu : p->n,
                        .bench = b};
     uint64_t sum = 0;
 
