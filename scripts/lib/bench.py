@@ -39,7 +39,12 @@ class Bench:
                 raise UsageError("--backend %s is unknown; the backends are:" % name,
                                  listing=profiles.BACKENDS + peers.PEERS)
         chosen = self._pick_built(wanted)
-        return chosen + [b for b in self.built_peers() if with_peers and b not in chosen]
+        if not with_peers:
+            return chosen
+        if not self.built_peers():
+            raise UnsupportedError("--with-peers: none is built in %s/peers; bench/peers/README.md says how"
+                                   % self.directory)
+        return chosen + [b for b in self.built_peers() if b not in chosen]
 
     def _pick_built(self, wanted):
         known = self.built() + self.built_peers()

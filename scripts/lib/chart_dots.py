@@ -1,10 +1,12 @@
 """One row per cell, one dot per backend: for cells that are not points of a curve."""
 
-from . import stats
+from . import peers, stats
 from .chart_base import Chart, legend, line_type, log_range, point, short_name
 from .report_words import nanoseconds
 
 ROW_HEIGHT = 30
+KEY_HEIGHT = 58        # of a key that fits above the rows
+KEY_LINE = 18          # of one that has a line for each backend, as long names need
 SHIFT = 0.16
 
 
@@ -45,12 +47,14 @@ def _build(model, cells, name, title, caption, absent):
                 x = point(0, series.values)
                 blocks[place].append([x[1], y + SHIFT * (place - (len(backends) - 1) / 2), x[2], x[3]])
                 bounds += x[1:]
-                figures.append("%s %s" % (short_name(backend), nanoseconds(stats.median(series.values))))
+                if not peers.is_peer(backend):   # there is room for ours; the table has all
+                    figures.append("%s %s" % (short_name(backend), nanoseconds(stats.median(series.values))))
         rows.append([y, _label(cell, cells), ", ".join(figures)])
     low, high = log_range(bounds)
     types = " ".join(str(line_type(b)) for b in backends)
-    return Chart(name, title, caption, "dots.gp", (1000, 120 + ROW_HEIGHT * len(rows)),
-                 [len(rows), low, high, types], {"rows.tsv": [rows], "dots.tsv": blocks})
+    key = 25 + KEY_LINE * len(backends) if any(map(peers.is_peer, backends)) else KEY_HEIGHT
+    return Chart(name, title, caption, "dots.gp", (1000, 62 + key + ROW_HEIGHT * len(rows)),
+                 [len(rows), low, high, types, key], {"rows.tsv": [rows], "dots.tsv": blocks})
 
 
 def _series(model, cell, backend):

@@ -29,6 +29,8 @@ RESTRICTED = {
     "tb/": ("threads_baseline/", "bench/backends/pthread/", "bench/backends/pthread-futex/",
             "bench/backends/pthread-pool/"),
     "task_backend.h": ("bench/task.h",),
+    "boost/": ("bench/peers/boost_fiber/",),
+    "st.h": ("bench/peers/st/",),
 }
 TASK_USERS = ("bench/backend.c", "bench/workloads/", "bench/tests/")
 

@@ -1,5 +1,5 @@
 # Costs of several backends, one row per cell, on a log axis of nanoseconds.
-# ARG3 rows, ARG4 ARG5 x range, ARG6 line types, one per block of dots.tsv.
+# ARG3 rows, ARG4 ARG5 x range, ARG6 line types, one per block of dots.tsv, ARG7 pixels for the key.
 # rows.tsv: 1 y, 2 row label, 3 text at the right
 # dots.tsv, one block per backend with its name as header: 1 x, 2 y, 3 low, 4 high
 WIDTH = ARG1+0
@@ -7,7 +7,7 @@ HEIGHT = ARG2+0
 load "common.gp"
 set lmargin at screen 0.26
 set rmargin at screen 0.64
-set tmargin at screen 1.0 - 58.0 / HEIGHT
+set tmargin at screen 1.0 - (ARG7+0.0) / HEIGHT
 set bmargin at screen 62.0 / HEIGHT
 set logscale x
 set xrange [ARG4+0:ARG5+0]

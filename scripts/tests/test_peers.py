@@ -82,6 +82,13 @@ class RunTest(support.Case):
         self.with_peers(("go", "st"))
         self.assertEqual(self.backends_of_run("--no-report", "--with-peers"), {"gt", "pthread", "go", "st"})
 
+    def test_with_peers_fails_where_none_is_built(self):
+        self.with_peers(())
+        status, out, err = self.run_fakes("--filter", ONE, "--with-peers")
+        self.assertEqual((status, out), (69, ""))
+        self.assert_one_line(err)
+        self.assertIn("none is built", err)
+
     def test_names_may_stand_in_one_word(self):
         self.with_peers()
         self.assertEqual(self.backends_of_run("--no-report", "--backend", "gt,go", "--backend", "boost_fiber"),
