@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <link.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -142,6 +143,21 @@ void assert_fine(void (*fn)(void *), void *arg)
 }
 
 /* ---- the process ---------------------------------------------------------- */
+
+static int first_load_address(struct dl_phdr_info *info, size_t size, void *ret)
+{
+    (void)size;
+    *(uintptr_t *)ret = info->dlpi_addr;
+    return 1; /* the first is the program itself */
+}
+
+const char *place_of(gt_fn *fn, char *buf, size_t size)
+{
+    uintptr_t base = 0;
+    dl_iterate_phdr(first_load_address, &base);
+    snprintf(buf, size, "%s+%#zx", program_invocation_short_name, (size_t)((uintptr_t)fn - base));
+    return buf;
+}
 
 int mapping_count(void)
 {

@@ -71,6 +71,10 @@ void assert_fatal(void (*fn)(void *), void *arg, const char *text);
 /* The child must end with exit status 0. */
 void assert_fine(void (*fn)(void *), void *arg);
 
+/* What reports call a function of this program that is not exported, and so
+ * has no name there: "file+0x1234". Returns buf. */
+const char *place_of(gt_fn *fn, char *buf, size_t size);
+
 /* Number of mappings and of resident bytes of this process. */
 int mapping_count(void);
 size_t resident_bytes(void);

@@ -90,11 +90,11 @@ static void a_label_is_the_name_or_the_symbol_or_the_address(void **state)
     (void)state;
     struct gti_task named = {.fn = entry_with_a_symbol, .name = "reader"};
     struct gti_task nameless = {.fn = entry_with_a_symbol};
-    char address[32];
-    snprintf(address, sizeof address, "%p", (void *)(uintptr_t)entry_with_a_symbol);
+    char address[128];
+    place_of(entry_with_a_symbol, address, sizeof address);
     assert_string_equal(gti_task_label(&named), "reader");
     const char *label = gti_task_label(&nameless);
-    assert_true(strstr(label, "entry_with_a_symbol") || strstr(label, address));
+    assert_true(strcmp(label, "entry_with_a_symbol") == 0 || strcmp(label, address) == 0);
 }
 
 static void from_a_state_it_is_not_in(void *arg)

@@ -1,0 +1,382 @@
+/* gt_dump(): what it says of tasks in each state, also while they run, and the
+ * dump on SIGQUIT. */
+#include "common.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define TEXT 65536
+
+/* The dump as a string, to be freed. */
+static char *dumped(void)
+{
+    char path[] = "/tmp/gt-dump-XXXXXX";
+    int fd = mkstemp(path);
+    CHECK(fd >= 0 && unlink(path) == 0);
+    CHECK(gt_dump(fd) == 0);
+    char *text = calloc(1, TEXT);
+    CHECK(text && pread(fd, text, TEXT - 1, 0) > 0);
+    close(fd);
+    return text;
+}
+
+/* The dump's line in which `what` stands, or NULL. In a static buffer. */
+static const char *line_with(const char *text, const char *what)
+{
+    static char line[512];
+    const char *at = strstr(text, what);
+    if (!at)
+        return NULL;
+    while (at > text && at[-1] != '\n')
+        at--;
+    snprintf(line, sizeof line, "%.*s", (int)strcspn(at, "\n"), at);
+    return line;
+}
+
+#define HAS(line, what) CHECK((line) && strstr((line), (what)))
+
+/* ---- what a line says ---------------------------------------------------------- */
+
+static gt_chan *never;
+static gt_sem never_posted;
+static atomic_int there, go_on;
+
+__attribute__((noinline)) static int wait_here(gt_chan *ch)
+{
+    uint64_t v = 0;
+    atomic_fetch_add(&there, 1);
+    gt_chan_recv(ch, &v);
+    return (int)v;
+}
+
+static void receiver(void *arg)
+{
+    *(int *)arg = wait_here(never);
+}
+
+static void sleeper(void *arg)
+{
+    gt_set_name("a sleeper");
+    atomic_fetch_add(&there, 1);
+    gt_sleep_until(GT_NEVER);
+    *(int *)arg = 1;
+}
+
+static void poster(void *arg)
+{
+    atomic_fetch_add(&there, 1);
+    gt_sem_wait(&never_posted);
+    *(int *)arg = 1;
+}
+
+static void fresh(void *arg)
+{
+    (void)arg;
+}
+
+static void yielder(void *arg)
+{
+    atomic_fetch_add(&there, 1);
+    while (!atomic_load(&go_on))
+        gt_yield();
+    *(int *)arg = 1;
+}
+
+/* Ask addr2line for the function at the address that a line ends with; false
+ * if there is no such program. */
+static bool ask_for_function(const char *line, char *buf, size_t size)
+{
+    char command[512];
+    const char *plus = strrchr(line, '+');
+    CHECK(plus);
+    snprintf(command, sizeof command, "addr2line -f -e /proc/%d/exe %s 2>/dev/null", getpid(),
+             plus + 1);
+    FILE *f = popen(command, "r");
+    CHECK(f);
+    bool got = fgets(buf, (int)size, f) != NULL;
+    pclose(f);
+    return got;
+}
+
+static char parked_line[512];
+
+/* On the only worker: the others are where they were put. */
+static void look(void *arg)
+{
+    char place[128];
+    static int sink;
+    (void)arg;
+    gt_attr named = {.name = "the \x1b[31mreader"};
+    CHECK(gt_spawn(receiver, &sink, &named) == 0);
+    CHECK(gt_spawn(sleeper, &sink, NULL) == 0);
+    CHECK(gt_spawn(poster, &sink, NULL) == 0);
+    CHECK(gt_spawn(yielder, &sink, NULL) == 0);
+    while (atomic_load(&there) < 4)
+        gt_yield();
+    CHECK(gt_spawn(fresh, NULL, NULL) == 0);
+    char *text = dumped();
+    HAS(text, "gt: 1 workers, 0 spares (0 active), 6 tasks\n");
+    const char *line = line_with(text, "the ?[31mreader, entered at ");
+    HAS(line, "[waiting: chan receive]");
+    HAS(line, place_of(receiver, place, sizeof place));
+    snprintf(parked_line, sizeof parked_line, "%s", line);
+    line = line_with(text, "a sleeper, entered at ");
+    HAS(line, "[waiting: sleep]");
+    HAS(line, place_of(sleeper, place, sizeof place));
+    HAS(line_with(text, place_of(poster, place, sizeof place)), "[waiting: semaphore]");
+    HAS(line_with(text, place_of(yielder, place, sizeof place)), "[ready] ");
+    HAS(line_with(text, place_of(fresh, place, sizeof place)), "[not run yet] ");
+    line = line_with(text, place_of(look, place, sizeof place));
+    HAS(line, "[running] ");
+    HAS(line, ", on worker 0");
+    free(text);
+    atomic_store(&go_on, 1);
+}
+
+static void a_line_names_the_task_its_state_and_its_place(void **state)
+{
+    char function[128];
+    gt_group group = {0};
+    (void)state;
+    never = gt_chan_create(8, 0);
+    assert_int_equal(gt_start(&(gt_config){.workers = 1}), 0);
+    assert_int_equal(gt_group_spawn(&group, look, NULL, NULL), 0);
+    assert_int_equal(gt_group_wait(&group), 0);
+    gt_stop();
+    gt_chan_destroy(NULL); /* the channel itself is left to its abandoned task */
+    if (ask_for_function(parked_line, function, sizeof function))
+        assert_non_null(strstr(function, "wait_here"));
+}
+
+static void call_blocking(void *arg)
+{
+    int *fds = arg;
+    char c;
+    atomic_fetch_add(&there, 1);
+    CHECK(read(fds[0], &c, 1) == 1);
+}
+
+static void blocking_task(void *arg)
+{
+    CHECK(gt_blocking(call_blocking, arg, GT_NEVER) == 0);
+}
+
+static void a_blocking_call_is_called_so(void **state)
+{
+    int fds[2];
+    char place[128];
+    gt_group group = {0};
+    (void)state;
+    assert_int_equal(pipe(fds), 0);
+    atomic_store(&there, 0);
+    assert_int_equal(gt_start(&(gt_config){.workers = 2}), 0);
+    assert_int_equal(gt_group_spawn(&group, blocking_task, fds, NULL), 0);
+    await(&there, 1);
+    char *text = dumped();
+    const char *line = line_with(text, place_of(blocking_task, place, sizeof place));
+    assert_non_null(line);
+    assert_non_null(strstr(line, "[running: blocking call]"));
+    free(text);
+    assert_int_equal(write(fds[1], "", 1), 1);
+    assert_int_equal(gt_group_wait(&group), 0);
+    assert_int_equal(gt_stop(), 0);
+    close(fds[0]);
+    close(fds[1]);
+}
+
+/* ---- while tasks run ----------------------------------------------------------- */
+
+static atomic_int stop_churning;
+
+/* The name is gone as soon as the task has ended, or sooner. */
+static void named_for_a_while(void *arg)
+{
+    char *name = malloc(32);
+    (void)arg;
+    CHECK(name);
+    snprintf(name, 32, "short-lived");
+    gt_set_name(name);
+    gt_yield();
+    gt_set_name(NULL);
+    free(name);
+}
+
+static void churn(void *arg)
+{
+    gt_chan *ch = gt_chan_create(8, 0);
+    uint64_t v;
+    (void)arg;
+    while (!atomic_load(&stop_churning)) {
+        gt_group group = {0};
+        for (int i = 0; i < 20; i++)
+            CHECK(gt_group_spawn(&group, named_for_a_while, NULL, NULL) == 0);
+        CHECK(gt_group_wait(&group) == 0);
+        CHECK(gt_chan_recv_until(ch, &v, gt_now() + 1000) == -ETIMEDOUT);
+    }
+    gt_chan_destroy(ch);
+}
+
+static void dump_in_task(void *arg)
+{
+    for (int i = 0; i < 20; i++) {
+        CHECK(gt_dump(*(int *)arg) == 0);
+        gt_yield();
+    }
+}
+
+static void a_dump_beside_running_tasks_is_harmless(void **state)
+{
+    gt_group group = {0};
+    int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    (void)state;
+    assert_true(fd >= 0);
+    atomic_store(&stop_churning, 0);
+    assert_int_equal(gt_start(&(gt_config){.workers = 4}), 0);
+    for (int i = 0; i < 8; i++)
+        assert_int_equal(gt_group_spawn(&group, churn, NULL, NULL), 0);
+    assert_int_equal(gt_group_spawn(&group, dump_in_task, &fd, NULL), 0);
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(gt_dump(fd), 0);
+    atomic_store(&stop_churning, 1);
+    assert_int_equal(gt_group_wait(&group), 0);
+    assert_int_equal(gt_stop(), 0);
+    close(fd);
+}
+
+/* ---- arguments ------------------------------------------------------------------ */
+
+static void bad_arguments_are_named(void **state)
+{
+    (void)state;
+    assert_int_equal(gt_dump(2), -EINVAL); /* not running */
+    assert_int_equal(gt_start(&(gt_config){.workers = 1}), 0);
+    assert_int_equal(gt_dump(-1), -EBADF);
+    int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+    assert_int_equal(gt_dump(full), -ENOSPC);
+    close(full);
+    gt_set_name("outside a task"); /* does nothing */
+    assert_int_equal(gt_stop(), 0);
+}
+
+/* ---- SIGQUIT --------------------------------------------------------------------- */
+
+static int quit_pipe[2];
+
+static void parked_by_name(void *arg)
+{
+    (void)arg;
+    gt_set_name("parked-by-name");
+    gt_sem_wait(&never_posted);
+}
+
+/* Until the dump has come: stderr is the pipe. */
+static void raise_sigquit(void *arg)
+{
+    char text[4096];
+    size_t got = 0;
+    (void)arg;
+    signal(SIGQUIT, SIG_DFL);
+    CHECK(pipe(quit_pipe) == 0);
+    int old = dup(STDERR_FILENO);
+    CHECK(dup2(quit_pipe[1], STDERR_FILENO) == STDERR_FILENO);
+    CHECK(gt_start(&(gt_config){.workers = 2}) == 0);
+    CHECK(gt_spawn(parked_by_name, NULL, NULL) == 0);
+    gt_stats s;
+    do
+        gt_get_stats(&s);
+    while (s.live != 1 || s.sum.switches == 0);
+    for (;;) {
+        CHECK(raise(SIGQUIT) == 0);
+        ssize_t n = read(quit_pipe[0], text + got, sizeof text - 1 - got);
+        CHECK(n > 0);
+        got += (size_t)n;
+        text[got] = '\0';
+        if (strstr(text, "parked-by-name"))
+            break;
+    }
+    CHECK(gt_stop() == 1);
+    struct sigaction now;
+    CHECK(sigaction(SIGQUIT, NULL, &now) == 0 && now.sa_handler == SIG_DFL);
+    dup2(old, STDERR_FILENO);
+}
+
+static void sigquit_writes_a_dump_to_stderr(void **state)
+{
+    (void)state;
+    assert_fine(raise_sigquit, NULL);
+}
+
+static volatile sig_atomic_t users_quits;
+
+static void users_quit(int sig)
+{
+    (void)sig;
+    users_quits++;
+}
+
+static void start_with(void (*before)(int), void (*during)(int))
+{
+    struct sigaction now;
+    signal(SIGQUIT, before);
+    CHECK(gt_start(&(gt_config){.workers = 1}) == 0);
+    if (during != SIG_DFL)
+        signal(SIGQUIT, during);
+    raise(SIGQUIT);
+    CHECK(gt_stop() == 0);
+    CHECK(sigaction(SIGQUIT, NULL, &now) == 0);
+    CHECK(now.sa_handler == (during != SIG_DFL ? during : before));
+}
+
+static void keep_the_users_quit(void *arg)
+{
+    (void)arg;
+    start_with(users_quit, SIG_DFL);
+    CHECK(users_quits == 1);
+    start_with(SIG_DFL, users_quit); /* installed while the runtime runs */
+    CHECK(users_quits == 2);
+    start_with(SIG_IGN, SIG_DFL);
+    CHECK(users_quits == 2);
+}
+
+static void a_sigquit_handler_of_the_program_stays(void **state)
+{
+    (void)state;
+    assert_fine(keep_the_users_quit, NULL);
+}
+
+static void default_after_stop(void *arg)
+{
+    (void)arg;
+    signal(SIGQUIT, SIG_DFL);
+    for (int i = 0; i < 2; i++) {
+        CHECK(gt_start(&(gt_config){.workers = 1}) == 0);
+        CHECK(gt_stop() == 0);
+    }
+    raise(SIGQUIT);
+}
+
+static void sigquit_kills_again_after_stop(void **state)
+{
+    (void)state;
+    struct outcome o = in_child(default_after_stop, NULL);
+    assert_true(!o.exited && o.code == SIGQUIT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_line_names_the_task_its_state_and_its_place),
+        cmocka_unit_test(a_blocking_call_is_called_so),
+        cmocka_unit_test(a_dump_beside_running_tasks_is_harmless),
+        cmocka_unit_test(bad_arguments_are_named),
+        cmocka_unit_test(sigquit_writes_a_dump_to_stderr),
+        cmocka_unit_test(a_sigquit_handler_of_the_program_stays),
+        cmocka_unit_test(sigquit_kills_again_after_stop),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
