@@ -21,6 +21,17 @@ const maskWords = 128 // 8192 CPUs
 
 type cpuMask [maskWords]uint64
 
+// sysGetCPU is the number of a system call that package syscall does not name
+// on every architecture.
+var sysGetCPU = map[string]uintptr{"amd64": 309, "arm64": 168}[runtime.GOARCH]
+
+// currentCPU is where the caller runs, and may no longer be so when it returns.
+func currentCPU() uint32 {
+	var cpu uint32
+	syscall.RawSyscall(sysGetCPU, uintptr(unsafe.Pointer(&cpu)), 0, 0)
+	return cpu
+}
+
 // affinity are the CPUs that this process may use, ascending.
 func affinity() []int {
 	var mask cpuMask

@@ -10,6 +10,8 @@ const (
 	operationsPerTask   = 64
 	calibrationSteps    = 1 << 20
 	roundsOfCalibration = 3
+	patienceNs          = 20000000
+	seenCPUs            = 1024
 )
 
 var syncMutex = workload{
@@ -36,6 +38,9 @@ type contended struct {
 	steps   uint64 // of work in a section
 	waiting int64  // tasks that have not yet arrived
 	goOn    uint32
+	cpus    int64 // to be seen
+	seen    int64 // CPUs that have run a waiting task
+	cpu     [seenCPUs]uint32
 	begin   chan struct{}
 	group   sync.WaitGroup
 	bench   *bench
@@ -74,16 +79,33 @@ func stepsOf(ns uint64) uint64 {
 	return uint64(float64(ns) * calibrationSteps / float64(best))
 }
 
+func (s *contended) beSeen() {
+	if atomic.SwapUint32(&s.cpu[currentCPU()%seenCPUs], 1) == 0 {
+		atomic.AddInt64(&s.seen, 1)
+	}
+}
+
+// awaitCPUs waits until tasks have run on as many CPUs as there can be, or have
+// not for a while: else a thread that still sleeps may find nothing left.
+func (s *contended) awaitCPUs() {
+	until := now() + patienceNs
+	for s.beSeen(); atomic.LoadInt64(&s.seen) < s.cpus && now() < until; s.beSeen() {
+		runtime.Gosched()
+	}
+}
+
 // enter waits for everybody; the last to arrive opens the region.
 func (s *contended) enter() {
 	if atomic.AddInt64(&s.waiting, -1) == 0 {
 		close(s.begin)
+		s.awaitCPUs()
 		s.bench.start()
 		atomic.StoreUint32(&s.goOn, 1)
 		return
 	}
 	<-s.begin
 	for atomic.LoadUint32(&s.goOn) == 0 {
+		s.beSeen()
 		runtime.Gosched()
 	}
 }
@@ -124,7 +146,10 @@ func (w *contender) body() {
 func runMutex(rounds uint64, p *params, b *bench) uint64 {
 	tasks := table[contender](b, p.n)
 	s := &contended{goal: rounds * unitMutex(p), steps: stepsOf(p.section), waiting: int64(p.n),
-		begin: make(chan struct{}), bench: b}
+		cpus: int64(p.ncpu), begin: make(chan struct{}), bench: b}
+	if p.n < p.ncpu {
+		s.cpus = int64(p.n)
+	}
 	s.group.Add(len(tasks))
 	for i := range tasks {
 		tasks[i].shared = s
