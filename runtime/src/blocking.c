@@ -59,7 +59,7 @@ int gt_blocking_begin(int64_t deadline)
         return err;
     struct gti_worker *w = gti_worker_self();
     gti_group_settle(w);
-    struct gti_task *next = gti_worker_take_next(w);
+    struct gti_task *next = gti_next_take(&w->next);
     if (next)
         gti_worker_requeue(w, next);
     leave();

@@ -72,28 +72,19 @@ static void evict_ring(struct gti_worker *w)
     }
 }
 
-/* Make the worker's biased lock a shared one; false: try again later. */
 static bool unbias(struct gti_worker *w)
 {
-    if (w->watch.revoked)
-        return true;
-    if (!GTI_LOAD(w->shared, relaxed)) {
-        GTI_STORE(w->shared, 1u, relaxed);
-        /* Ordering: membarrier, edge BIAS <-> gti_worker_touch(). */
-        gti_os_membarrier();
-    }
-    /* Ordering: acquire, edge BIAS <- gti_worker_untouch(). */
-    w->watch.revoked = GTI_LOAD(w->touching, acquire) == 0u;
+    if (!w->watch.revoked)
+        w->watch.revoked = gti_next_unbias(&w->next);
     return w->watch.revoked;
 }
 
 static void evict(struct gti_worker *w)
 {
     bool ring = w->alone && !gti_runq_is_empty(&w->runq);
-    if ((!GTI_LOAD(w->runnext, relaxed) && !ring) || !unbias(w))
+    if ((!GTI_LOAD(w->next.task, relaxed) && !ring) || !unbias(w))
         return;
-    /* Ordering: acquire, edge RUNNEXT <- gti_worker_put_next(). */
-    struct gti_task *t = GTI_XCHG(w->runnext, NULL, acquire);
+    struct gti_task *t = gti_next_evict(&w->next);
     if (t)
         hand_over(t);
     if (ring)
@@ -121,7 +112,7 @@ static void unstick(struct gti_worker *w)
     GTI_STORE(w->orphan, 0u, relaxed);
     if (w->watch.revoked && gti_os_has_membarrier()) {
         w->watch.revoked = false;
-        GTI_STORE(w->shared, 0u, relaxed);
+        gti_next_rebias(&w->next);
     }
 }
 

@@ -39,7 +39,7 @@ bool gti_worker_init(struct gti_worker *w, int id)
     w->random = 2654435761u * (uint32_t)(id + 1);
     /* Without membarrier the bias could not be revoked: there is none. */
     GTI_STORE(w->active, 1u, relaxed);
-    GTI_STORE(w->shared, gti_os_has_membarrier() ? 0u : 1u, relaxed);
+    GTI_STORE(w->next.shared, gti_os_has_membarrier() ? 0u : 1u, relaxed);
     int64_t now = gti_os_now();
     w->watch.since = w->watch.blocked_since = now;
     gti_timers_init(&w->timers, now);
@@ -58,7 +58,7 @@ void gti_worker_destroy(struct gti_worker *w)
 /* What it had becomes everybody's; its wheel is an orphan until it is back. */
 static void stand_down(struct gti_worker *w)
 {
-    struct gti_task *t = gti_worker_take_next(w);
+    struct gti_task *t = gti_next_take(&w->next);
     while (t || (t = gti_worker_pop(w)) != NULL) {
         gti_inject_push(t);
         t = NULL;

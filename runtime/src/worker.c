@@ -84,7 +84,7 @@ int gti_worker_submit_slow(struct gti_worker *w, struct gti_task *t)
         submit_elsewhere(w, t);
         return 0;
     }
-    struct gti_task *displaced = gti_worker_put_next(w, t);
+    struct gti_task *displaced = gti_next_put(&w->next, t);
     return displaced ? gti_worker_requeue(w, displaced) : 0;
 }
 
@@ -116,10 +116,10 @@ static GTI_NOINLINE void housekeeping(struct gti_worker *w)
 
 struct gti_task *gti_worker_pick_slow(struct gti_worker *w)
 {
-    struct gti_task *t = GTI_LOAD(w->runnext, relaxed);
+    struct gti_task *t = GTI_LOAD(w->next.task, relaxed);
     if (gti_unlikely(t != NULL)) {
         /* The budget is spent: to the end of the queue. */
-        t = gti_worker_take_next(w);
+        t = gti_next_take(&w->next);
         w->streak = 0;
         if (t)
             gti_worker_requeue(w, t);
@@ -251,7 +251,7 @@ GTI_INLINE bool fits(const struct gti_task *next, const struct gti_stack *stack)
  * ready, which is then the task to run if the queue is empty. */
 GTI_INLINE struct gti_task *pick_after_end(struct gti_worker *w)
 {
-    if (!GTI_LOAD(w->runnext, relaxed) && gti_runq_is_empty(&w->runq))
+    if (!GTI_LOAD(w->next.task, relaxed) && gti_runq_is_empty(&w->runq))
         gti_group_settle(w);
     struct gti_task *next = gti_worker_pick(w);
     if (w->credit && (!next || next->group != w->credit_group))

@@ -13,29 +13,14 @@
  * The run-next slot is the worker's own: nobody steals from it, and what it
  * displaces goes to the run queue, where others may steal it. So that a task
  * in it does not wait behind a running task that never gives up, the monitor
- * can take it (monitor.h), by a lock that is biased to the worker:
- *
- *   worker                             monitor
- *   touching = 1                       shared = 1
- *   (compiler barrier)                 membarrier
- *   shared == 0?                       touching == 0?
- *   then plain load and store,         then an exchange empties the slot
- *   else an exchange
- *   touching = 0
- *
- * membarrier() makes every running thread of the process pass a full fence:
- * either that fence is after the worker's first line, and the monitor sees
- * touching == 1 and comes back later; or it is before, and the worker sees
- * shared == 1. From then on both sides exchange. Only the monitor writes
- * `shared`, and takes the bias back when the worker is no longer hogged. The
- * same lock protects the ring of a worker that is alone, which then takes
- * tasks off without a locked instruction.
+ * can take it (monitor.h, next_slot.h).
  */
 #ifndef GTI_WORKER_H
 #define GTI_WORKER_H
 
 #include "idle.h"
 #include "inject.h"
+#include "next_slot.h"
 #include "runq_memory.h"
 #include "sanitizer.h"
 #include "task.h"
@@ -65,9 +50,7 @@ enum gti_lazy { GTI_ATTENTIVE, GTI_LAZY, GTI_DEEP };
 struct gti_worker {
     /* Owner only. */
     struct gti_task *current; /* the running task, or &sched */
-    GTI_ATOMIC(struct gti_task *) runnext;
-    GTI_ATOMIC(uint32_t) touching;            /* in the biased section */
-    GTI_ATOMIC(uint32_t) shared;              /* monitor writes: not biased any more */
+    struct gti_next_slot next;                /* the run-next slot */
     struct gti_task *bound_head, *bound_tail; /* bound tasks that are ready */
     uint32_t streak;                          /* run-next slot used in a row */
     uint32_t tick;
@@ -165,47 +148,6 @@ GTI_INLINE bool gti_worker_leaving(struct gti_worker *w)
 int gti_worker_requeue(struct gti_worker *w, struct gti_task *t);
 int gti_worker_submit_slow(struct gti_worker *w, struct gti_task *t);
 
-/* The biased section: see the head of the file. */
-GTI_INLINE bool gti_worker_touch(struct gti_worker *w)
-{
-    GTI_STORE(w->touching, 1u, relaxed);
-    /* Ordering: light, edge BIAS <-> unbias(). */
-    GTI_LIGHT_FENCE();
-    return gti_likely(GTI_LOAD(w->shared, relaxed) == 0u);
-}
-
-GTI_INLINE void gti_worker_untouch(struct gti_worker *w)
-{
-    /* Ordering: release, edge BIAS -> unbias(). */
-    GTI_STORE(w->touching, 0u, release);
-}
-
-/* Take the run-next slot's task, or NULL. */
-GTI_INLINE struct gti_task *gti_worker_take_next(struct gti_worker *w)
-{
-    struct gti_task *t;
-    if (gti_worker_touch(w)) {
-        t = GTI_LOAD(w->runnext, relaxed);
-        GTI_STORE(w->runnext, NULL, relaxed);
-    } else {
-        t = GTI_XCHG(w->runnext, NULL, relaxed);
-    }
-    gti_worker_untouch(w);
-    return t;
-}
-
-/* Put a task into the run-next slot; returns the one that was there. */
-GTI_INLINE struct gti_task *gti_worker_put_next(struct gti_worker *w, struct gti_task *t)
-{
-    /* Only the worker fills the slot: an empty one needs no care. */
-    struct gti_task *displaced = GTI_LOAD(w->runnext, relaxed);
-    if (gti_unlikely(displaced != NULL))
-        displaced = gti_worker_take_next(w);
-    /* Ordering: release, edge RUNNEXT -> evict(). */
-    GTI_STORE(w->runnext, t, release);
-    return displaced;
-}
-
 /* Put it where a worker will find it; it runs next if it may. `w` is the
  * calling worker, or NULL. Returns 0, so that an API function can end in a
  * tail call of this one. */
@@ -213,7 +155,7 @@ GTI_INLINE int gti_worker_submit(struct gti_worker *w, struct gti_task *t)
 {
     if (gti_unlikely(!w || t->bound))
         return gti_worker_submit_slow(w, t);
-    struct gti_task *displaced = gti_worker_put_next(w, t);
+    struct gti_task *displaced = gti_next_put(&w->next, t);
     return gti_unlikely(displaced != NULL) ? gti_worker_requeue(w, displaced) : 0;
 }
 
@@ -224,10 +166,10 @@ struct gti_task *gti_worker_pick_slow(struct gti_worker *w);
 /* The run-next slot, or NULL. */
 GTI_INLINE struct gti_task *gti_worker_pick_next(struct gti_worker *w)
 {
-    if (gti_unlikely(!GTI_LOAD(w->runnext, relaxed) || w->streak >= GTI_RUNNEXT_BUDGET))
+    if (gti_unlikely(!GTI_LOAD(w->next.task, relaxed) || w->streak >= GTI_RUNNEXT_BUDGET))
         return NULL;
     w->streak++;
-    return gti_worker_take_next(w);
+    return gti_next_take(&w->next);
 }
 
 /* The next task of this worker's own queues, or NULL. */
@@ -264,8 +206,9 @@ GTI_INLINE struct gti_task *gti_worker_pop(struct gti_worker *w)
     gti_worker_prefetch(w);
     if (!w->alone)
         return gti_runq_pop(&w->runq);
-    t = gti_worker_touch(w) ? gti_runq_pop_alone(&w->runq) : gti_runq_pop(&w->runq);
-    gti_worker_untouch(w);
+    t = gti_likely(gti_next_touch(&w->next)) ? gti_runq_pop_alone(&w->runq)
+                                             : gti_runq_pop(&w->runq);
+    gti_next_untouch(&w->next);
     return t;
 }
 

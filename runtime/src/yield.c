@@ -80,7 +80,7 @@ void gt_yield(void)
     struct gti_task *next;
     /* The tick that is due for housekeeping is left to gti_worker_pick_slow(),
      * which does it; counting it here as well would step over it. */
-    if (gti_unlikely(!w || w->credit || GTI_LOAD(w->runnext, relaxed) || w->bound_head ||
+    if (gti_unlikely(!w || w->credit || GTI_LOAD(w->next.task, relaxed) || w->bound_head ||
                      (w->tick + 1) % GTI_HOUSEKEEPING == 0 || !(next = gti_worker_pop(w)))) {
         yield_slow(w);
         return;

@@ -2,6 +2,8 @@
 // C++17: this one is built, and has nothing to run.
 #include "../src/runq.h"
 
+#include "../src/next_slot.h"
+
 #include "../src/idle.h"
 
 #include "../src/inject.c"
