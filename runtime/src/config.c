@@ -11,6 +11,7 @@
 #define DEFAULT_SPIN   50000
 #define DEFAULT_HOG    10000000
 #define DEFAULT_SPARES 64
+#define DEFAULT_RETAIN ((size_t)64 << 20)
 
 bool gti_config_number(const char *name, unsigned long long min, unsigned long long max,
                        unsigned long long *value, char *why, size_t size)
@@ -58,6 +59,24 @@ static bool resolve_stack(gt_config *c, char *why, size_t size)
     return true;
 }
 
+static bool resolve_retain(gt_config *c, char *why, size_t size)
+{
+    unsigned long long n = c->stack_retain ? c->stack_retain : DEFAULT_RETAIN;
+    if (!gti_config_number("GT_STACK_RETAIN", 0, SIZE_MAX, &n, why, size))
+        return false;
+    c->stack_retain = (size_t)n;
+    return true;
+}
+
+static bool resolve_profile(gt_config *c, char *why, size_t size)
+{
+    unsigned long long n = (c->flags & GT_STACK_PROFILE) != 0;
+    if (!gti_config_number("GT_STACK_PROFILE", 0, 1, &n, why, size))
+        return false;
+    c->flags = (c->flags & ~GT_STACK_PROFILE) | (n ? GT_STACK_PROFILE : 0);
+    return true;
+}
+
 static bool resolve_monitor(gt_config *c, char *why, size_t size)
 {
     if (c->spares < 0 || c->spares > GT_MAX_SPARES) {
@@ -83,6 +102,7 @@ int gti_config_resolve(const gt_config *config, gt_config *ret, char *why, size_
 {
     *ret = config ? *config : (gt_config){0};
     if (!resolve_workers(ret, why, size) || !resolve_stack(ret, why, size) ||
+        !resolve_retain(ret, why, size) || !resolve_profile(ret, why, size) ||
         !resolve_monitor(ret, why, size))
         return -EINVAL;
     if (ret->spin_ns == 0)

@@ -281,19 +281,28 @@ size_t gti_os_page_size(void)
     return size;
 }
 
-void *gti_os_reserve(size_t bytes, size_t align)
+/* `bytes` aligned to `align`, with `below` more bytes below. */
+static char *map_aligned(size_t bytes, size_t below, size_t align)
 {
-    size_t total = bytes + align - gti_os_page_size();
+    size_t total = below + bytes + align - gti_os_page_size();
     char *raw = mmap(NULL, total, PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (raw == MAP_FAILED)
         return NULL;
-    char *base = (char *)(((uintptr_t)raw + align - 1) & ~(uintptr_t)(align - 1));
-    if (base > raw)
-        munmap(raw, (size_t)(base - raw));
+    uintptr_t first = (uintptr_t)raw + below;
+    char *base = (char *)((first + align - 1) & ~(uintptr_t)(align - 1));
+    if (base - below > raw)
+        munmap(raw, (size_t)(base - below - raw));
     if (raw + total > base + bytes)
         munmap(base + bytes, (size_t)(raw + total - (base + bytes)));
-    madvise(base, bytes, MADV_NOHUGEPAGE);
+    return base;
+}
+
+void *gti_os_reserve(size_t bytes, size_t align)
+{
+    char *base = map_aligned(bytes, 0, align);
+    if (base)
+        madvise(base, bytes, MADV_NOHUGEPAGE);
     return base;
 }
 
@@ -302,9 +311,31 @@ void gti_os_release(void *base, size_t bytes)
     munmap(base, bytes);
 }
 
+void *gti_os_reserve_huge(size_t bytes)
+{
+    size_t page = gti_os_page_size();
+    char *base = map_aligned(bytes, page, GTI_HUGE_PAGE);
+    if (base) {
+        mprotect(base - page, page, PROT_NONE);
+        madvise(base, bytes, MADV_HUGEPAGE);
+    }
+    return base;
+}
+
+void gti_os_release_huge(void *base, size_t bytes)
+{
+    size_t page = gti_os_page_size();
+    munmap((char *)base - page, page + bytes);
+}
+
 void gti_os_drop(void *base, size_t bytes)
 {
     madvise(base, bytes, MADV_DONTNEED);
+}
+
+bool gti_os_resident(void *base, size_t bytes, unsigned char *ret_vec)
+{
+    return mincore(base, bytes, ret_vec) == 0;
 }
 
 size_t gti_os_peek(void *to, const void *from, size_t bytes)

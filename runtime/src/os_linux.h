@@ -47,8 +47,16 @@ int gti_os_cpu_count(void);
  * by huge pages: one touched word would commit 2 MiB. */
 void *gti_os_reserve(size_t bytes, size_t align);
 void gti_os_release(void *base, size_t bytes);
+/* The same, but backed by huge pages where there are any, aligned to their
+ * size of 2 MiB, and with a guard page below. */
+void *gti_os_reserve_huge(size_t bytes);
+void gti_os_release_huge(void *base, size_t bytes);
 /* Drop the pages; they read as zero afterwards. Guards stay. */
 void gti_os_drop(void *base, size_t bytes);
+/* Which pages are resident: the lowest bit of a byte for each. False when the
+ * system does not say. */
+bool gti_os_resident(void *base, size_t bytes, unsigned char *ret_vec);
+#define GTI_HUGE_PAGE ((size_t)2 << 20)
 size_t gti_os_page_size(void);
 /* Copy memory that may not be there; returns how much was. */
 size_t gti_os_peek(void *to, const void *from, size_t bytes);

@@ -125,6 +125,7 @@ static int start_locked(const gt_config *config)
     err = gti_stacks_init(&why);
     if (err)
         return refuse(err, "%s", why);
+    gti_stacks_configure(&c);
     err = allocate(&c);
     if (err)
         return err;
@@ -239,8 +240,16 @@ int gt_workers(void)
     return gti_rt.workers;
 }
 
+static void trim_stacks(void *cache)
+{
+    gti_stack_trim(cache);
+}
+
 void gt_stack_trim(void)
 {
     struct gti_worker *w = gti_worker_self();
-    gti_stack_trim(w ? &w->stacks : NULL);
+    if (w)
+        gti_worker_on_os_stack(w, trim_stacks, &w->stacks);
+    else
+        gti_stack_trim(NULL);
 }

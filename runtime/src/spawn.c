@@ -10,9 +10,10 @@ static int check_attr(const gt_attr *attr, uint8_t *ret_class, uint16_t *ret_bou
     if (attr->flags & ~GT_BOUND)
         return -EINVAL;
     if (attr->stack_size) {
-        if (attr->stack_size < GT_MIN_STACK || attr->stack_size > GT_MAX_STACK)
-            return -EINVAL;
-        *ret_class = (uint8_t)gti_stack_class(attr->stack_size);
+        int size_class = gti_stack_class(attr->stack_size);
+        if (size_class < 0)
+            return size_class;
+        *ret_class = (uint8_t)gti_stack_class_here((unsigned)size_class);
     }
     if (attr->flags & GT_BOUND) {
         if (attr->worker < 0 || attr->worker >= gti_rt.workers)
@@ -53,6 +54,11 @@ static GTI_NOINLINE int spawn_outside(struct gt_group *group, gt_fn *fn, void *a
     return 0;
 }
 
+static void refill_tasks(void *cache)
+{
+    gti_task_refill(cache);
+}
+
 int gti_spawn(struct gt_group *group, gt_fn *fn, void *arg, const gt_attr *attr)
 {
     struct gti_worker *w = gti_worker_self();
@@ -69,7 +75,9 @@ int gti_spawn(struct gt_group *group, gt_fn *fn, void *arg, const gt_attr *attr)
     }
     if (gti_unlikely(!w))
         return spawn_outside(group, fn, arg, name, size_class, bound);
-    struct gti_task *t = gti_task_get(&w->tasks);
+    if (gti_unlikely(!w->tasks.free))
+        gti_worker_on_os_stack(w, refill_tasks, &w->tasks);
+    struct gti_task *t = w->tasks.free ? gti_task_get(&w->tasks) : NULL;
     if (gti_unlikely(!t))
         return -ENOMEM;
     task_init(t, fn, arg, group, name, size_class, bound);

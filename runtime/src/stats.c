@@ -29,6 +29,7 @@ static void add_worker(gt_counters *sum, const struct gti_worker *w)
     sum->events += GTI_LOAD(c->events, relaxed);
     sum->blocking += GTI_LOAD(c->blocking, relaxed);
     sum->hogs += GTI_LOAD(c->hogs, relaxed);
+    sum->retained_bytes += gti_stack_cache_retained(&w->stacks);
 }
 
 int gt_get_counters(int worker, gt_counters *ret_counters)

@@ -21,6 +21,14 @@ void gti_check_forked(void)
                   "made by fork(); call exec or _exit, or start it only in the child");
 }
 
+void gti_worker_on_os_stack(struct gti_worker *w, void (*fn)(void *), void *arg)
+{
+    if (w->current == &w->sched)
+        fn(arg);
+    else
+        gti_context_call(fn, arg, w->sched.context.sp);
+}
+
 /* ---- queues --------------------------------------------------------------- */
 
 static void push_bound(struct gti_worker *w, struct gti_task *t)
@@ -41,10 +49,16 @@ static struct gti_task *pop_bound(struct gti_worker *w)
     return t;
 }
 
+static void grow_runq(void *runq)
+{
+    gti_runq_grow(runq);
+}
+
 static GTI_NOINLINE void push_full(struct gti_worker *w, struct gti_task *t)
 {
     GTI_COUNT(w->count.growths);
-    if (!gti_runq_grow(&w->runq) || !gti_runq_push(&w->runq, t))
+    gti_worker_on_os_stack(w, grow_runq, &w->runq);
+    if (!gti_runq_push(&w->runq, t))
         gti_inject_push(t); /* no memory: slower, but never lost */
 }
 
@@ -101,10 +115,13 @@ static void look_at_network(struct gti_worker *w)
 }
 
 /* What comes from outside must not wait for the worker to run dry. */
-static GTI_NOINLINE void housekeeping(struct gti_worker *w)
+static void housekeeping(void *worker)
 {
+    struct gti_worker *w = worker;
     gti_worker_run_timers(w);
     gti_worker_drain_inbox(w);
+    if (w->tick % GTI_AGE_STACKS == 0)
+        gti_stacks_age(&w->stacks, gti_os_now());
     if (gti_netpoll_is_wanted())
         look_at_network(w);
     if (!gti_inject_is_empty()) {
@@ -125,7 +142,7 @@ struct gti_task *gti_worker_pick_slow(struct gti_worker *w)
             gti_worker_requeue(w, t);
     }
     if (gti_unlikely(++w->tick % GTI_HOUSEKEEPING == 0 || t)) {
-        housekeeping(w);
+        gti_worker_on_os_stack(w, housekeeping, w);
         if (gti_worker_leaving(w))
             return NULL;
     }
@@ -141,16 +158,37 @@ struct gti_task *gti_worker_pick_slow(struct gti_worker *w)
 
 /* ---- switching ------------------------------------------------------------ */
 
+struct stack_job {
+    struct gti_worker *w;
+    unsigned size_class;
+};
+
+static void refill_stacks(void *arg)
+{
+    const struct stack_job *job = arg;
+    gti_stack_refill(&job->w->stacks, job->size_class);
+}
+
+static void spill_stacks(void *arg)
+{
+    const struct stack_job *job = arg;
+    gti_stack_spill(&job->w->stacks, job->size_class);
+}
+
 static void bind(struct gti_worker *w, struct gti_task *t)
 {
-    struct gti_stack *s = gti_stack_get(&w->stacks, t->size_class);
+    struct gti_stack *s = gti_stack_pop(&w->stacks, t->size_class);
+    if (gti_unlikely(!s)) {
+        gti_worker_on_os_stack(w, refill_stacks, &(struct stack_job){w, t->size_class});
+        s = gti_stack_pop(&w->stacks, t->size_class);
+    }
     if (gti_unlikely(!s))
         gti_fatal("no memory for the stack of task %s (%zu bytes reserved); lower the number "
                   "of tasks or gt_config.stack_size, or raise the address-space limit",
                   gti_task_label(t), gti_stack_class_size(t->size_class));
     gti_san_stack_forget(s->base, (size_t)(s->top - s->base));
     t->stack = s;
-    if (gti_unlikely(s->canary))
+    if (gti_unlikely(s->watched))
         t->flags |= GTI_TASK_CANARY;
     t->context.sp = gti_context_init(s->top);
     gti_san_fiber_create(t);
@@ -167,11 +205,17 @@ GTI_INLINE void enter(struct gti_worker *w, struct gti_task *to)
     GTI_COUNT(w->count.switches);
 }
 
+static void overflowed(void *task)
+{
+    const struct gti_task *t = task;
+    gti_stack_overflowed(t->stack, gti_task_label(t));
+}
+
 static GTI_NOINLINE void leaving_slow(struct gti_worker *w, struct gti_task *from,
                                       enum gti_trace_kind why)
 {
-    if (from->flags & GTI_TASK_CANARY)
-        gti_stack_check_canary(from->stack, gti_task_label(from));
+    if (from->flags & GTI_TASK_CANARY && from->stack->canary && !gti_stack_is_whole(from->stack))
+        gti_worker_on_os_stack(w, overflowed, from);
     if (from->flags & GTI_TASK_SLOW && from != &w->sched)
         gti_trace_record(w, why, from, from->wait_kind);
 }
@@ -224,14 +268,18 @@ int gti_worker_switch_slow(struct gti_worker *w, struct gti_task *from, struct g
 /* Hook: nobody is on the stack any more. */
 static void release_stack(struct gti_worker *w, void *stack)
 {
+    struct gti_stack *s = stack;
     gti_san_fiber_destroy(w);
-    gti_stack_put(&w->stacks, stack);
+    if (gti_unlikely(gti_stack_push(&w->stacks, s)))
+        gti_worker_on_os_stack(w, spill_stacks, &(struct stack_job){w, s->size_class});
 }
 
 /* The task is over; `t` becomes free. */
 GTI_INLINE void retire(struct gti_worker *w, struct gti_task *t)
 {
     check_leaving(w, t, GTI_TRACE_RETURN);
+    if (gti_unlikely(t->flags & GTI_TASK_CANARY) && gti_stack_profiling)
+        gti_stack_note(t->stack, t->fn, t->name);
     gti_task_transition(t, GTI_RUNNING, GTI_FREE);
     GTI_COUNT(w->count.finished);
     if (t->group)
@@ -284,7 +332,7 @@ void gti_task_main(void)
         if (next && fits(next, stack)) {
             next->stack = stack;
             gti_san_fiber_pass_on(w, next);
-            next->flags |= stack->canary ? GTI_TASK_CANARY : 0;
+            next->flags |= stack->watched ? GTI_TASK_CANARY : 0;
             gti_task_transition(next, GTI_FRESH, GTI_RUNNING);
             w->current = next;
             GTI_COUNT(w->count.switches);

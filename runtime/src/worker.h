@@ -46,6 +46,7 @@ enum gti_lazy { GTI_ATTENTIVE, GTI_LAZY, GTI_DEEP };
 
 #define GTI_RUNNEXT_BUDGET 64u
 #define GTI_HOUSEKEEPING   64u
+#define GTI_AGE_STACKS     4096u /* a multiple of it: when a busy worker looks after idle stacks */
 
 struct gti_worker {
     /* Owner only. */
@@ -240,6 +241,10 @@ GTI_INLINE int gti_worker_switch(struct gti_worker *w, struct gti_task *from, st
     GTI_COUNT(w->count.switches);
     return gti_context_switch(&from->context, &to->context, hook, w, arg);
 }
+
+/* Call fn(arg) on the stack of the worker's OS thread: for what needs more
+ * stack than a small task has. `w` is the calling worker. */
+void gti_worker_on_os_stack(struct gti_worker *w, void (*fn)(void *), void *arg);
 
 /* Body of a worker's OS thread, after it set gti_worker_tls. */
 void gti_worker_loop(struct gti_worker *w);

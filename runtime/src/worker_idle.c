@@ -194,6 +194,8 @@ static struct gti_task *sleep_once(struct gti_worker *w)
     struct gti_task *t = any_work(w);
     if (!t && !gti_worker_leaving(w)) {
         int64_t until = gti_worker_next_timer(w);
+        int64_t ages = gti_stacks_age(&w->stacks, gti_os_now());
+        until = ages < until ? ages : until;
         GTI_COUNT(w->count.sleeps);
         if (gti_trace_is_on())
             gti_trace_record(w, GTI_TRACE_SLEEP, NULL, 0);

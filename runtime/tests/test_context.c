@@ -249,6 +249,31 @@ static void init_writes_only_one_frame_below_the_top(void **state)
             fail_msg("written %td bytes below the frame", sp - at);
 }
 
+static uintptr_t called_stack;
+static int called_with;
+
+static void called(void *arg)
+{
+    called_stack = stack_at_call();
+    called_with = *(int *)arg;
+    memset(__builtin_alloca(4096), 1, 4096);
+}
+
+static void call_runs_on_the_other_stack_and_comes_back(void **state)
+{
+    (void)state;
+    for (size_t below = 0; below < 64; below += 8) {
+        int arg = (int)below + 1;
+        memset(stack_memory, 0xa5, sizeof stack_memory);
+        gti_context_call(called, &arg, stack_memory + STACK - below);
+        assert_int_equal(called_with, arg);
+        assert_true(on_peer_stack(called_stack));
+        assert_int_equal(called_stack % 16, 0);
+        for (size_t i = STACK - below; i < STACK; i++)
+            assert_int_equal(stack_memory[i], (char)0xa5);
+    }
+}
+
 int main(void)
 {
     random_state = test_seed();
@@ -258,6 +283,7 @@ int main(void)
         cmocka_unit_test_setup(hook_runs_once_per_switch_on_the_resumed_stack, make_peer),
         cmocka_unit_test_setup(stack_is_aligned_at_entry_and_in_hooks, make_peer),
         cmocka_unit_test_setup(leave_resumes_the_other_and_runs_the_hook, make_peer),
+        cmocka_unit_test_setup(call_runs_on_the_other_stack_and_comes_back, make_peer),
         cmocka_unit_test_setup(init_writes_only_one_frame_below_the_top, make_peer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,14 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "worker.h"
+
+#if defined(GTI_ASAN) || defined(GTI_TSAN)
+#define SANITIZED_FRAMES 1
+#else
+#define SANITIZED_FRAMES 0
+#endif
+
 #define KIB ((size_t)1 << 10)
 
 struct plan {
@@ -104,8 +112,10 @@ static void assert_reported(struct plan *p)
     assert_fatal(run_plan, p, "stack overflow");
     assert_fatal(run_plan, p, "glutton");
     assert_fatal(run_plan, p, limit);
-    assert_fatal(run_plan, p, "stack_size");
-    assert_fatal(run_plan, p, "GT_STACK_SIZE");
+    assert_fatal(run_plan, p, "gt_attr.stack_size");
+    /* Small stacks are given out on request only. */
+    if (p->stack_size == 0 || p->stack_size >= GT_MIN_STACK)
+        assert_fatal(run_plan, p, "GT_STACK_SIZE");
 }
 
 static void overflow_is_reported_whatever_caused_it(void **state)
@@ -171,12 +181,12 @@ __attribute__((noinline)) static int recurse_to(int depth)
     return depth ? recurse_to(depth - 1) + frame[0] : 0;
 }
 
-/* A little too deep, then back: over the canary, which lies on the slot's
- * second page, but not over the frames of others. */
+/* A little too deep, then back: over the canary, but not over the frames of
+ * others. */
 __attribute__((noinline)) static void overwrite_canary(void)
 {
-    volatile char *at = (char *)((uintptr_t)__builtin_frame_address(0) & ~(64 * KIB - 1)) + 4096;
-    for (int i = 0; i < 64; i++)
+    volatile char *at = gti_worker_self()->current->stack->base;
+    for (int i = 0; i < 8; i++)
         at[i] = 0x5a;
 }
 
@@ -203,6 +213,27 @@ static void canary_overflow_is_reported_at_the_next_switch(void **state)
             for (int workers = 1; workers <= 2; workers++)
                 assert_reported(&(struct plan){
                     .overflow = ways[i], .workers = workers, .spare = spare, .guard = "canary"});
+}
+
+static void small_stack_overflow_is_reported_at_the_next_switch(void **state)
+{
+    (void)state;
+    gt_fn *const ways[] = {dip_and_yield, dip_and_return};
+    if (SANITIZED_FRAMES)
+        skip(); /* such a build has no small stacks */
+    for (size_t i = 0; i < COUNT_OF(ways); i++)
+        for (size_t size = 2 * KIB; size <= 4 * KIB; size *= 2)
+            assert_reported(
+                &(struct plan){.overflow = ways[i], .workers = 2, .spare = 2, .stack_size = size});
+}
+
+/* Down through the slots of others to the guard below the lowest. */
+static void runaway_recursion_on_a_small_stack_is_reported(void **state)
+{
+    (void)state;
+    if (SANITIZED_FRAMES)
+        skip();
+    assert_reported(&(struct plan){.overflow = by_recursion, .workers = 1, .stack_size = 2 * KIB});
 }
 
 /* The first stack of a slab has a guard below it whatever the others have. */
@@ -358,6 +389,8 @@ int main(void)
         cmocka_unit_test(overflow_is_reported_with_mprotect_guards),
         cmocka_unit_test(a_task_without_a_name_is_reported_by_its_function),
         cmocka_unit_test(canary_overflow_is_reported_at_the_next_switch),
+        cmocka_unit_test(small_stack_overflow_is_reported_at_the_next_switch),
+        cmocka_unit_test(runaway_recursion_on_a_small_stack_is_reported),
         cmocka_unit_test(runaway_recursion_on_the_first_canary_stack_is_reported),
         cmocka_unit_test(deep_stacks_within_the_limit_are_not_reported),
         cmocka_unit_test(a_plain_fault_is_not_called_an_overflow),

@@ -34,7 +34,7 @@ static int fini(void **state)
 
 static size_t slot(const struct gti_stack *s)
 {
-    return gti_stack_class_size(s->size_class);
+    return gti_stack_slot_size(s->size_class, gti_os_page_size());
 }
 
 /* ---- sizes ---------------------------------------------------------------- */
@@ -42,17 +42,40 @@ static size_t slot(const struct gti_stack *s)
 static void a_class_is_the_smallest_that_holds_the_size(void **state)
 {
     (void)state;
-    assert_int_equal(gti_stack_class(1), 0);
     assert_int_equal(gti_stack_class(GT_MIN_STACK), 0);
     assert_int_equal(gti_stack_class(GT_MIN_STACK + 1), 1);
     assert_int_equal(gti_stack_class(64 * KIB), 2);
-    assert_int_equal(gti_stack_class(GT_MAX_STACK), GTI_STACK_CLASSES - 1);
-    assert_int_equal(gti_stack_class(GT_MAX_STACK + 1), -EINVAL);
-    assert_int_equal(gti_stack_class(SIZE_MAX), -EINVAL);
-    for (unsigned c = 0; c < GTI_STACK_CLASSES; c++) {
+    assert_int_equal(gti_stack_class(GT_MAX_STACK), GTI_STACK_BIG - 1);
+    for (unsigned c = 0; c < GTI_STACK_BIG; c++) {
         assert_int_equal(gti_stack_class(gti_stack_class_size(c)), c);
-        assert_int_equal(gti_stack_class(gti_stack_class_size(c) - 1), c);
+        if (c > 0)
+            assert_int_equal(gti_stack_class(gti_stack_class_size(c) - 1), c);
     }
+}
+
+static void small_classes_are_taken_at_their_exact_size_only(void **state)
+{
+    (void)state;
+    const size_t refused[] = {0,       1,        2 * KIB - 1,      2 * KIB + 1,      3000,    5000,
+                              8 * KIB, 12 * KIB, GT_MIN_STACK - 1, GT_MAX_STACK + 1, SIZE_MAX};
+    assert_int_equal(gti_stack_class(2 * KIB), GTI_STACK_SMALL);
+    assert_int_equal(gti_stack_class(GT_SMALL_STACK), GTI_STACK_SMALL + 1);
+    assert_int_equal(gti_stack_class_size(GTI_STACK_SMALL), 2 * KIB);
+    assert_int_equal(gti_stack_class_size(GTI_STACK_SMALL + 1), 4 * KIB);
+    for (size_t i = 0; i < COUNT_OF(refused); i++)
+        assert_int_equal(gti_stack_class(refused[i]), -EINVAL);
+}
+
+static void a_slot_has_its_size_besides_the_guard_for_every_page_size(void **state)
+{
+    (void)state;
+    for (size_t page = 4 * KIB; page <= 64 * KIB; page *= 4)
+        for (unsigned c = 0; c < GTI_STACK_BIG; c++) {
+            size_t bytes = gti_stack_slot_size(c, page);
+            assert_int_equal(bytes % page, 0);
+            assert_true(bytes - page > gti_stack_class_size(c) + 1024);
+            assert_true(bytes <= gti_stack_class_size(c) + 2 * page + 1536);
+        }
 }
 
 static void stacks_of_every_class_are_aligned_writable_and_apart(void **state)
@@ -69,10 +92,10 @@ static void stacks_of_every_class_are_aligned_writable_and_apart(void **state)
             assert_int_equal(a->size_class, c);
             assert_int_equal((uintptr_t)a->top % 16, 0);
             assert_true((size_t)(a->top - a->base) <= slot(a));
-            assert_true((size_t)(a->top - a->base) >= slot(a) - 2 * 4096);
+            assert_true((size_t)(a->top - a->base) >= gti_stack_class_size(c));
             assert_true(a->top <= b->base || b->top <= a->base);
             a->top[-1] = 1;
-            a->base[gti_os_page_size()] = 1;
+            a->top[-(ptrdiff_t)gti_stack_class_size(c) + 8] = 1;
             gti_stack_put(&cache, a);
             gti_stack_put(&cache, b);
         }
@@ -222,110 +245,9 @@ static void stats_say_which_guard_is_in_force(void **state)
         gti_stack_stats(&stats);
         assert_int_equal(stats.guard, GT_GUARD_MADVISE + kind);
         assert_true(stats.stacks > 0);
-        assert_int_equal(stats.stack_bytes, stats.stacks * 64 * KIB);
+        assert_int_equal(stats.stack_bytes,
+                         stats.stacks * gti_stack_slot_size(2, gti_os_page_size()));
         assert_int_equal(stats.canary_stacks, kind == CANARY ? stats.stacks : 0);
-        gti_stacks_destroy();
-    }
-}
-
-/* ---- residency ------------------------------------------------------------ */
-
-/* Page by page, because an emulator refuses to look at guards. */
-static size_t resident(char *from, char *to)
-{
-    const size_t page = gti_os_page_size();
-    size_t sum = 0;
-    for (char *at = from; at < to; at += page) {
-        unsigned char in_core = 0;
-        CHECK(mincore(at, page, &in_core) == 0 || (errno == ENOMEM && !writable(at)));
-        sum += in_core & 1;
-    }
-    return sum;
-}
-
-static void a_new_stack_is_not_resident(void **state)
-{
-    (void)state;
-    struct gti_stack_cache cache = {0};
-    const char *why;
-    assert_int_equal(gti_stacks_init(&why), 0);
-    struct gti_stack *s = gti_stack_get(&cache, 6); /* 1 MiB */
-    assert_int_equal(resident(s->base, s->base + slot(s)), s->canary);
-}
-
-static void trim_drops_cached_and_shared_stacks(void **state)
-{
-    (void)state;
-    for (int kind = 0; kind < 3; kind++) {
-        struct gti_stack_cache cache = {0};
-        struct gti_stack *s[40];
-        size_t pages = 0;
-        if (!init_with(kinds[kind]))
-            continue;
-        for (size_t i = 0; i < COUNT_OF(s); i++) {
-            s[i] = gti_stack_get(&cache, 2);
-            memset(s[i]->top - 32 * KIB, 1, 32 * KIB);
-            pages += resident(s[i]->base, s[i]->base + 60 * KIB);
-        }
-        assert_true(pages >= COUNT_OF(s) * 7);
-        for (size_t i = 0; i < COUNT_OF(s); i++)
-            gti_stack_put(&cache, s[i]);
-        gti_stack_spill(&cache, 2); /* so that both lists hold some */
-        gti_stack_trim(&cache);
-        for (size_t i = 0; i < COUNT_OF(s); i++) {
-            char *low = s[i]->base + gti_os_page_size();
-            assert_int_equal(resident(low, s[i]->base + 60 * KIB), 0);
-        }
-        gti_stacks_destroy();
-    }
-}
-
-static void a_big_stack_keeps_at_most_64_kib(void **state)
-{
-    (void)state;
-    for (unsigned size_class = 3; size_class < 9; size_class++) {
-        struct gti_stack_cache cache = {0};
-        const char *why;
-        assert_int_equal(gti_stacks_init(&why), 0);
-        struct gti_stack *s = gti_stack_get(&cache, size_class);
-        size_t usable = slot(s) - 2 * gti_os_page_size();
-        memset(s->top - usable, 1, usable);
-        gti_stack_put(&cache, s);
-        char *end = s->base + slot(s) - (s->canary ? gti_os_page_size() : 0);
-        assert_true(resident(s->base, end) <= 17);
-        gti_stacks_destroy();
-    }
-}
-
-/* What lies above a slab belongs to others. Slots of 64 MiB and more are not
- * aligned to their size, so their end cannot be had by rounding to it. */
-static void giving_a_huge_stack_back_leaves_other_memory_alone(void **state)
-{
-    (void)state;
-    for (unsigned size_class = 12; size_class <= 14; size_class++) { /* 64 to 256 MiB */
-        const size_t bytes = gti_stack_class_size(size_class);
-        struct gti_stack_cache cache = {0};
-        const char *why;
-        assert_int_equal(gti_stacks_init(&why), 0);
-        /* The kernel fills the highest hole that is large enough: make one,
-         * with memory of ours above it. */
-        char *all = mmap(NULL, 3 * bytes, PROT_READ | PROT_WRITE,
-                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        assert_true(all != MAP_FAILED);
-        char *ours = all + bytes + 16 * MIB;
-        size_t length = 2 * bytes - 16 * MIB;
-        for (size_t at = 0; at < length; at += MIB)
-            ours[at] = 42;
-        munmap(all, (size_t)(ours - all));
-        struct gti_stack *s = gti_stack_get(&cache, size_class);
-        assert_non_null(s);
-        gti_stack_put(&cache, s);
-        gti_stack_trim(&cache);
-        for (size_t at = 0; at < length; at += MIB)
-            if (ours[at] != 42)
-                fail_msg("class %u: memory %td bytes above the stack's top was dropped", size_class,
-                         ours + at - s->top);
-        munmap(ours, length);
         gti_stacks_destroy();
     }
 }
@@ -345,7 +267,7 @@ static void a_full_cache_spills_and_another_refills_from_it(void **state)
     gti_stack_stats(&before);
     for (size_t i = 0; i < COUNT_OF(s); i++) {
         gti_stack_put(&one, s[i]);
-        assert_true(one.count[2] <= 2 * GTI_STACK_BATCH);
+        assert_true(GTI_LOAD(one.pool[2].count, relaxed) <= 2 * GTI_STACK_BATCH);
     }
     for (size_t i = 0; i < GTI_STACK_BATCH; i++)
         assert_non_null(gti_stack_get(&two, 2));
@@ -405,6 +327,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_class_is_the_smallest_that_holds_the_size),
+        cmocka_unit_test(small_classes_are_taken_at_their_exact_size_only),
+        cmocka_unit_test(a_slot_has_its_size_besides_the_guard_for_every_page_size),
         cmocka_unit_test(stacks_of_every_class_are_aligned_writable_and_apart),
         cmocka_unit_test(an_unknown_guard_is_refused_with_a_reason),
         cmocka_unit_test_teardown(guards_fault_and_neighbours_do_not, fini),
@@ -414,10 +338,6 @@ int main(void)
                                   fini),
         cmocka_unit_test_teardown(the_page_below_the_first_canary_stack_is_guarded, fini),
         cmocka_unit_test_teardown(stats_say_which_guard_is_in_force, fini),
-        cmocka_unit_test_teardown(a_new_stack_is_not_resident, fini),
-        cmocka_unit_test_teardown(trim_drops_cached_and_shared_stacks, fini),
-        cmocka_unit_test_teardown(a_big_stack_keeps_at_most_64_kib, fini),
-        cmocka_unit_test_teardown(giving_a_huge_stack_back_leaves_other_memory_alone, fini),
         cmocka_unit_test_teardown(a_full_cache_spills_and_another_refills_from_it, fini),
         cmocka_unit_test_teardown(no_stack_is_given_out_twice, fini),
         cmocka_unit_test_teardown(destroy_unmaps_every_slab, fini),

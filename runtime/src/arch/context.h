@@ -49,6 +49,10 @@ int gti_context_switch(struct gti_context *from, struct gti_context *to, gti_hoo
 void gti_context_leave(struct gti_context *to, gti_hook *hook, struct gti_worker *w, void *arg)
     __attribute__((noreturn));
 
+/* Call fn(arg) on the stack that ends at `sp`, and come back. For what needs
+ * more stack than the caller may have. */
+void gti_context_call(void (*fn)(void *), void *arg, void *sp);
+
 /* Where a new context starts; calls gti_task_main(). */
 void gti_context_entry(void);
 void gti_task_main(void) __attribute__((noreturn));

@@ -108,6 +108,33 @@ gti_context_leave:
 	.cfi_endproc
 	.size	gti_context_leave, .-gti_context_leave
 
+	/* gti_context_call(fn, arg, sp) */
+	.globl	gti_context_call
+	.type	gti_context_call, %function
+	.p2align 4
+gti_context_call:
+	.cfi_startproc
+	stp	x29, x30, [sp, #-16]!
+	.cfi_adjust_cfa_offset 16
+	.cfi_rel_offset x29, 0
+	.cfi_rel_offset x30, 8
+	mov	x29, sp
+	.cfi_def_cfa_register x29
+	and	x9, x2, #-16
+	mov	sp, x9
+	mov	x9, x0
+	mov	x0, x1
+	blr	x9
+	mov	sp, x29
+	.cfi_def_cfa_register sp
+	ldp	x29, x30, [sp], #16
+	.cfi_adjust_cfa_offset -16
+	.cfi_restore x29
+	.cfi_restore x30
+	ret
+	.cfi_endproc
+	.size	gti_context_call, .-gti_context_call
+
 	/* The first frame of a new context; sp is 16-byte aligned. The nop is for
 	 * unwinders, as in context_x86_64.S. */
 	.globl	gti_context_entry

@@ -116,6 +116,32 @@ gti_context_leave:
 	.cfi_endproc
 	.size	gti_context_leave, .-gti_context_leave
 
+	/* gti_context_call(fn, arg, sp) */
+	.globl	gti_context_call
+	.type	gti_context_call, @function
+	.p2align 4
+gti_context_call:
+	.cfi_startproc
+	endbr64
+	pushq	%rbp
+	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset rbp, 0
+	movq	%rsp, %rbp
+	.cfi_def_cfa_register rbp
+	movq	%rdx, %rsp
+	andq	$-16, %rsp
+	movq	%rdi, %rax
+	movq	%rsi, %rdi
+	callq	*%rax
+	movq	%rbp, %rsp
+	.cfi_def_cfa_register rsp
+	popq	%rbp
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore rbp
+	ret
+	.cfi_endproc
+	.size	gti_context_call, .-gti_context_call
+
 	/* The first frame of a new context; rsp is 16-byte aligned. A context
 	 * that never ran returns to GTI_CONTEXT_ENTRY_PAD bytes after the start:
 	 * unwinders look a return address up one byte before it, which must still

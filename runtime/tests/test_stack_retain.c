@@ -1,0 +1,483 @@
+/* What idle stacks keep: depth, budget, trimming, ageing. */
+#include "common.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "os_linux.h"
+#include "stack.h"
+
+#define KIB    ((size_t)1 << 10)
+#define MIB    ((size_t)1 << 20)
+#define SECOND INT64_C(1000000000)
+
+static const char *const kinds[] = {"madvise", "mprotect", "canary"};
+
+static bool init_with(const char *guard)
+{
+    const char *why = NULL;
+    setenv("GT_GUARD", guard, 1);
+    int err = gti_stacks_init(&why);
+    unsetenv("GT_GUARD");
+    return err == 0;
+}
+
+static void init(size_t retain, int workers)
+{
+    const char *why;
+    assert_int_equal(gti_stacks_init(&why), 0);
+    gti_stacks_configure(&(gt_config){.stack_retain = retain, .workers = workers});
+}
+
+static int fini(void **state)
+{
+    (void)state;
+    gti_stacks_destroy();
+    return 0;
+}
+
+/* A range without guards: an emulator refuses to look at those. */
+static size_t resident(char *from, char *to)
+{
+    static unsigned char pages[1 << 19];
+    const size_t page = gti_os_page_size();
+    size_t n = (size_t)(to - from) / page, sum = 0;
+    CHECK(n <= sizeof pages && mincore(from, n * page, pages) == 0);
+    for (size_t i = 0; i < n; i++)
+        sum += pages[i] & 1;
+    return sum;
+}
+
+/* The end of a stack's slot; colouring lowers the top by less than a page. */
+static char *end_of(const struct gti_stack *s)
+{
+    size_t page = gti_os_page_size();
+    return (char *)(((uintptr_t)s->top + page - 1) / page * page);
+}
+
+/* Of what a task can use, without the canary's page. */
+static size_t resident_in(const struct gti_stack *s)
+{
+    return resident(s->base + gti_os_page_size(), end_of(s));
+}
+
+static uint64_t retained(const struct gti_stack_cache *cache)
+{
+    gt_stats stats = {0};
+    gti_stack_stats(&stats);
+    return stats.sum.retained_bytes + gti_stack_cache_retained(cache);
+}
+
+static void get_all(struct gti_stack_cache *cache, struct gti_stack **s, size_t n, unsigned c)
+{
+    for (size_t i = 0; i < n; i++) {
+        s[i] = gti_stack_get(cache, c);
+        assert_non_null(s[i]);
+    }
+}
+
+static void put_all(struct gti_stack_cache *cache, struct gti_stack **s, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        gti_stack_put(cache, s[i]);
+}
+
+static size_t resident_in_all(struct gti_stack **s, size_t n)
+{
+    size_t pages = 0;
+    for (size_t i = 0; i < n; i++)
+        pages += resident_in(s[i]);
+    return pages;
+}
+
+/* ---- depth ---------------------------------------------------------------- */
+
+static void a_new_stack_is_not_resident(void **state)
+{
+    (void)state;
+    struct gti_stack_cache cache = {0};
+    init(64 * MIB, 1);
+    struct gti_stack *s = gti_stack_get(&cache, 6); /* 1 MiB */
+    assert_int_equal(resident_in(s), 0);
+    assert_int_equal(retained(&cache), 0);
+}
+
+static void a_big_stack_keeps_64_kib_and_the_page_they_end_in(void **state)
+{
+    (void)state;
+    for (unsigned size_class = 3; size_class < 9; size_class++) {
+        struct gti_stack_cache cache = {0};
+        init(64 * MIB, 1);
+        struct gti_stack *s = gti_stack_get(&cache, size_class);
+        size_t usable = gti_stack_class_size(size_class);
+        memset(s->top - usable, 1, usable);
+        gti_stack_put(&cache, s);
+        assert_int_equal(resident_in(s), 64 * KIB / gti_os_page_size() + 1);
+        assert_int_equal(s->top[-(ptrdiff_t)(64 * KIB)], 1);
+        gti_stacks_destroy();
+    }
+}
+
+/* One word below what is kept is enough to be seen, wherever in its page. */
+static void one_word_deeper_than_what_is_kept_has_the_rest_dropped(void **state)
+{
+    (void)state;
+    const size_t page = gti_os_page_size();
+    const size_t at[] = {0, 8, page / 2, page - 8};
+    struct gti_stack_cache cache = {0};
+    init(64 * MIB, 1);
+    struct gti_stack *s = gti_stack_get(&cache, 5); /* 512 KiB */
+    char *witness = end_of(s) - 64 * KIB - 2 * page;
+    for (size_t i = 0; i < COUNT_OF(at); i++) {
+        witness[at[i]] = 1;
+        s->base[2 * page] = 1;
+        gti_stack_put(&cache, s);
+        assert_int_equal(resident(s->base + page, witness + page), 0);
+        assert_ptr_equal(gti_stack_get(&cache, 5), s);
+    }
+}
+
+static void a_stack_that_stayed_within_what_is_kept_is_left_as_it_is(void **state)
+{
+    (void)state;
+    const size_t page = gti_os_page_size();
+    struct gti_stack_cache cache = {0};
+    init(64 * MIB, 1);
+    struct gti_stack *s = gti_stack_get(&cache, 5);
+    char *kept = end_of(s) - 64 * KIB - page;
+    memset(kept, 7, (size_t)(s->top - kept));
+    /* What nobody told the witness of: so it shows whether pages were dropped. */
+    s->base[2 * page] = 7;
+    gti_stack_put(&cache, s);
+    assert_int_equal(s->base[2 * page], 7);
+    for (char *at = kept; at < s->top; at += 64)
+        assert_int_equal(*at, 7);
+}
+
+/* What lies above a slab belongs to others. */
+static void giving_a_huge_stack_back_leaves_other_memory_alone(void **state)
+{
+    (void)state;
+    for (unsigned size_class = 12; size_class <= 14; size_class++) { /* 64 to 256 MiB */
+        const size_t bytes = gti_stack_class_size(size_class) + 4 * MIB;
+        struct gti_stack_cache cache = {0};
+        init(64 * MIB, 1);
+        /* The kernel fills the highest hole that is large enough: make one,
+         * with memory of ours above it. */
+        char *all = mmap(NULL, 3 * bytes, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        assert_true(all != MAP_FAILED);
+        char *ours = all + bytes + 16 * MIB;
+        size_t length = 2 * bytes - 16 * MIB;
+        for (size_t at = 0; at < length; at += MIB)
+            ours[at] = 42;
+        munmap(all, (size_t)(ours - all));
+        struct gti_stack *s = gti_stack_get(&cache, size_class);
+        assert_non_null(s);
+        end_of(s)[-(ptrdiff_t)(MIB)] = 1;
+        gti_stack_put(&cache, s);
+        gti_stack_trim(&cache);
+        for (size_t at = 0; at < length; at += MIB)
+            if (ours[at] != 42)
+                fail_msg("class %u: memory %td bytes above the stack's top was dropped", size_class,
+                         ours + at - s->top);
+        munmap(ours, length);
+        gti_stacks_destroy();
+    }
+}
+
+static void a_stack_of_one_gib_commits_what_is_touched_and_no_more(void **state)
+{
+    (void)state;
+    const size_t page = gti_os_page_size();
+    struct gti_stack_cache cache = {0};
+    init(64 * MIB, 1);
+    struct gti_stack *s = gti_stack_get(&cache, GTI_STACK_BIG - 1);
+    assert_non_null(s);
+    assert_true((size_t)(s->top - s->base) - page >= GT_MAX_STACK);
+    s->top[-(ptrdiff_t)GT_MAX_STACK] = 1;
+    size_t before = resident_in(s);
+    memset(s->top - 20 * MIB, 1, 20 * MIB);
+    assert_in_range(resident_in(s) - before, 20 * MIB / page, 20 * MIB / page + 1);
+    gti_stack_put(&cache, s);
+    assert_int_equal(resident_in(s), 64 * KIB / page + 1);
+    gti_stack_trim(&cache);
+    assert_int_equal(resident_in(s), 0);
+}
+
+/* ---- trimming ------------------------------------------------------------- */
+
+static void trim_drops_cached_and_shared_stacks(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < 3; kind++) {
+        struct gti_stack_cache cache = {0};
+        struct gti_stack *s[140];
+        if (!init_with(kinds[kind]))
+            continue;
+        get_all(&cache, s, COUNT_OF(s), 2);
+        for (size_t i = 0; i < COUNT_OF(s); i++)
+            memset(s[i]->top - 32 * KIB, 1, 32 * KIB);
+        put_all(&cache, s, COUNT_OF(s));
+        assert_true(resident_in_all(s, COUNT_OF(s)) >= COUNT_OF(s) * 7);
+        assert_true(retained(&cache) >= COUNT_OF(s) * 28 * KIB);
+        gti_stack_trim(&cache);
+        assert_int_equal(resident_in_all(s, COUNT_OF(s)), 0);
+        assert_int_equal(retained(&cache), 0);
+        get_all(&cache, s, COUNT_OF(s), 2);
+        for (size_t i = 0; i < COUNT_OF(s); i++)
+            if (s[i]->canary)
+                assert_true(gti_stack_is_whole(s[i]));
+        gti_stacks_destroy();
+    }
+}
+
+static void trim_leaves_stacks_in_use_alone(void **state)
+{
+    (void)state;
+    struct gti_stack_cache cache = {0};
+    struct gti_stack *s[100];
+    init(64 * MIB, 1);
+    get_all(&cache, s, COUNT_OF(s), 2);
+    for (size_t i = 0; i < COUNT_OF(s); i++)
+        memset(s[i]->top - 8 * KIB, 5, 8 * KIB);
+    for (size_t i = 0; i < COUNT_OF(s); i++)
+        if (i % 3 != 0)
+            gti_stack_put(&cache, s[i]);
+    gti_stack_trim(&cache);
+    gti_stacks_age(&cache, 10 * SECOND);
+    for (size_t i = 0; i < COUNT_OF(s); i += 3)
+        for (size_t at = 1; at <= 8 * KIB; at++)
+            assert_int_equal(s[i]->top[-(ptrdiff_t)at], 5);
+}
+
+/* ---- the budget ----------------------------------------------------------- */
+
+static void touch(struct gti_stack *s, size_t pages)
+{
+    for (size_t i = 0; i < pages; i++)
+        end_of(s)[-(ptrdiff_t)((i + 1) * gti_os_page_size())] = 1;
+}
+
+static void what_exceeds_the_budget_is_dropped_on_release(void **state)
+{
+    (void)state;
+    static struct gti_stack *s[3000];
+    uint64_t seed = test_seed();
+    const size_t budgets[] = {0, 100 * KIB, MIB, 4 * MIB};
+    for (size_t b = 0; b < COUNT_OF(budgets); b++) {
+        struct gti_stack_cache cache = {0};
+        init(budgets[b], 1);
+        get_all(&cache, s, COUNT_OF(s), 2);
+        for (size_t i = 0; i < COUNT_OF(s); i++)
+            touch(s[i], 1 + next_random(&seed) % 4);
+        for (size_t i = 0; i < COUNT_OF(s); i++) {
+            gti_stack_put(&cache, s[i]);
+            assert_true(retained(&cache) <= budgets[b]);
+        }
+        assert_true(resident_in_all(s, COUNT_OF(s)) * gti_os_page_size() <= retained(&cache));
+        gti_stacks_destroy();
+    }
+}
+
+static void the_budget_is_used_before_anything_is_dropped(void **state)
+{
+    (void)state;
+    static struct gti_stack *s[2000];
+    struct gti_stack_cache cache = {0};
+    init(64 * MIB, 1);
+    get_all(&cache, s, COUNT_OF(s), 2);
+    for (size_t i = 0; i < COUNT_OF(s); i++)
+        touch(s[i], 2); /* 16 MiB in all */
+    put_all(&cache, s, COUNT_OF(s));
+    assert_int_equal(resident_in_all(s, COUNT_OF(s)), 2 * COUNT_OF(s));
+    assert_true(retained(&cache) >= 2 * COUNT_OF(s) * gti_os_page_size());
+}
+
+static void every_worker_has_its_budget(void **state)
+{
+    (void)state;
+    static struct gti_stack *s[4000];
+    size_t kept[2];
+    for (int round = 0; round < 2; round++) {
+        struct gti_stack_cache cache = {0};
+        init(2 * MIB, round ? 4 : 1);
+        get_all(&cache, s, COUNT_OF(s), 2);
+        for (size_t i = 0; i < COUNT_OF(s); i++)
+            touch(s[i], 1);
+        put_all(&cache, s, COUNT_OF(s));
+        kept[round] = resident_in_all(s, COUNT_OF(s)) * gti_os_page_size();
+        gti_stacks_destroy();
+    }
+    assert_true(kept[0] >= MIB / 2 && kept[0] <= 2 * MIB);
+    assert_true(kept[1] >= 3 * kept[0] && kept[1] <= 8 * MIB);
+}
+
+static void stacks_taken_again_are_no_longer_retained(void **state)
+{
+    (void)state;
+    static struct gti_stack *s[1000];
+    struct gti_stack_cache cache = {0};
+    gt_stats before = {0}, after = {0};
+    init(64 * MIB, 1);
+    gti_stack_stats(&before);
+    for (int round = 0; round < 5; round++) {
+        get_all(&cache, s, COUNT_OF(s), 2);
+        gti_stack_stats(&after);
+        assert_true(after.sum.retained_bytes <= GTI_STACK_BATCH * 68 * KIB);
+        for (size_t i = 0; i < COUNT_OF(s); i++)
+            touch(s[i], 3);
+        put_all(&cache, s, COUNT_OF(s));
+    }
+    gti_stack_stats(&after);
+    assert_true(after.stacks <= COUNT_OF(s) + 2 * 64);
+}
+
+/* ---- age ------------------------------------------------------------------ */
+
+static void a_flushed_cache_is_empty_and_its_stacks_age_with_the_shared_ones(void **state)
+{
+    (void)state;
+    struct gti_stack_cache cache = {0}, other = {0};
+    struct gti_stack *s[10], *small;
+    init(64 * MIB, 1);
+    get_all(&cache, s, COUNT_OF(s), 2);
+    small = gti_stack_get(&cache, GTI_STACK_SMALL);
+    for (size_t i = 0; i < COUNT_OF(s); i++)
+        touch(s[i], 1);
+    put_all(&cache, s, COUNT_OF(s));
+    gti_stack_put(&cache, small);
+    gti_stack_flush(&cache);
+    assert_int_equal(gti_stack_cache_retained(&cache), 0);
+    assert_int_equal(resident_in_all(s, COUNT_OF(s)), COUNT_OF(s));
+    /* Another cache takes what holds memory before anything else. */
+    for (size_t i = 0; i < COUNT_OF(s); i++)
+        assert_int_equal(resident_in(gti_stack_get(&other, 2)), 1);
+    gti_stack_flush(&other);
+    put_all(&other, s, COUNT_OF(s));
+    gti_stack_flush(&other);
+    for (int turn = 1; turn < 4; turn++)
+        gti_stacks_age(NULL, turn * SECOND);
+    assert_int_equal(resident_in_all(s, COUNT_OF(s)), 0);
+}
+
+/* Until nothing more is to be done at `now`. */
+static int64_t age(struct gti_stack_cache *cache, int64_t now)
+{
+    int64_t next;
+    for (int i = 0; i < 1000; i++)
+        if ((next = gti_stacks_age(cache, now)) > now)
+            return next;
+    fail_msg("no end");
+    return 0;
+}
+
+static void stacks_idle_for_a_second_are_dropped(void **state)
+{
+    (void)state;
+    static struct gti_stack *s[2000];
+    for (unsigned size_class = 0; size_class < 5; size_class++) {
+        struct gti_stack_cache cache = {0};
+        init(1024 * MIB, 1);
+        get_all(&cache, s, COUNT_OF(s), size_class);
+        for (size_t i = 0; i < COUNT_OF(s); i++)
+            touch(s[i], 1);
+        int64_t t0 = 77 * SECOND;
+        age(&cache, t0);
+        put_all(&cache, s, COUNT_OF(s));
+        age(&cache, t0 + SECOND);
+        assert_true(resident_in_all(s, COUNT_OF(s)) >= COUNT_OF(s));
+        age(&cache, t0 + SECOND * 2 - 1);
+        assert_true(resident_in_all(s, COUNT_OF(s)) >= COUNT_OF(s));
+        age(&cache, t0 + SECOND * 2);
+        assert_int_equal(resident_in_all(s, COUNT_OF(s)), 0);
+        assert_int_equal(retained(&cache), 0);
+        assert_int_equal(age(&cache, t0 + SECOND * 3), GT_NEVER);
+        gti_stacks_destroy();
+    }
+}
+
+static void stacks_that_are_used_every_turn_keep_their_memory(void **state)
+{
+    (void)state;
+    struct gti_stack_cache cache = {0};
+    struct gti_stack *s[20];
+    init(64 * MIB, 1);
+    get_all(&cache, s, COUNT_OF(s), 2);
+    for (size_t i = 0; i < COUNT_OF(s); i++)
+        touch(s[i], 1);
+    put_all(&cache, s, COUNT_OF(s));
+    int64_t t = SECOND;
+    for (int turn = 0; turn < 6; turn++, t += SECOND) {
+        get_all(&cache, s, 5, 2);
+        put_all(&cache, s, 5);
+        age(&cache, t);
+    }
+    assert_int_equal(resident_in_all(s, 5), 5);
+    /* The other 15 lay below them all the time. */
+    get_all(&cache, s, COUNT_OF(s), 2);
+    assert_int_equal(resident_in_all(s, COUNT_OF(s)), 5);
+}
+
+static void ageing_says_when_it_is_due_again(void **state)
+{
+    (void)state;
+    struct gti_stack_cache cache = {0};
+    init(64 * MIB, 1);
+    assert_int_equal(gti_stacks_age(&cache, SECOND), GT_NEVER);
+    assert_int_equal(gti_stacks_age(NULL, SECOND), GT_NEVER);
+    struct gti_stack *s = gti_stack_get(&cache, 2);
+    assert_int_equal(gti_stacks_age(&cache, 2 * SECOND), GT_NEVER);
+    touch(s, 1);
+    gti_stack_put(&cache, s);
+    assert_int_equal(gti_stacks_age(&cache, 3 * SECOND), 4 * SECOND);
+    assert_int_equal(gti_stacks_age(&cache, 3 * SECOND + 1), 4 * SECOND);
+    assert_int_equal(gti_stacks_age(&cache, 4 * SECOND), GT_NEVER);
+    assert_int_equal(resident_in(s), 0);
+}
+
+/* A worker must not be held up by dropping all of a large pool at once. */
+static void much_is_dropped_in_slices(void **state)
+{
+    (void)state;
+    static struct gti_stack *s[5000];
+    struct gti_stack_cache cache = {0};
+    init(1024 * MIB, 1);
+    get_all(&cache, s, COUNT_OF(s), 2);
+    for (size_t i = 0; i < COUNT_OF(s); i++)
+        touch(s[i], 1);
+    put_all(&cache, s, COUNT_OF(s));
+    assert_int_equal(gti_stacks_age(NULL, SECOND), 2 * SECOND);
+    assert_int_equal(gti_stacks_age(NULL, 2 * SECOND), 2 * SECOND);
+    size_t left = resident_in_all(s, COUNT_OF(s));
+    assert_true(left < COUNT_OF(s) && left > COUNT_OF(s) / 2);
+    assert_int_equal(age(NULL, 2 * SECOND), 3 * SECOND);
+    assert_true(resident_in_all(s, COUNT_OF(s)) <= 2 * GTI_STACK_BATCH);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(a_new_stack_is_not_resident, fini),
+        cmocka_unit_test_teardown(a_big_stack_keeps_64_kib_and_the_page_they_end_in, fini),
+        cmocka_unit_test_teardown(one_word_deeper_than_what_is_kept_has_the_rest_dropped, fini),
+        cmocka_unit_test_teardown(a_stack_that_stayed_within_what_is_kept_is_left_as_it_is, fini),
+        cmocka_unit_test_teardown(giving_a_huge_stack_back_leaves_other_memory_alone, fini),
+        cmocka_unit_test_teardown(a_stack_of_one_gib_commits_what_is_touched_and_no_more, fini),
+        cmocka_unit_test_teardown(trim_drops_cached_and_shared_stacks, fini),
+        cmocka_unit_test_teardown(trim_leaves_stacks_in_use_alone, fini),
+        cmocka_unit_test_teardown(what_exceeds_the_budget_is_dropped_on_release, fini),
+        cmocka_unit_test_teardown(the_budget_is_used_before_anything_is_dropped, fini),
+        cmocka_unit_test_teardown(every_worker_has_its_budget, fini),
+        cmocka_unit_test_teardown(stacks_taken_again_are_no_longer_retained, fini),
+        cmocka_unit_test_teardown(a_flushed_cache_is_empty_and_its_stacks_age_with_the_shared_ones,
+                                  fini),
+        cmocka_unit_test_teardown(stacks_idle_for_a_second_are_dropped, fini),
+        cmocka_unit_test_teardown(stacks_that_are_used_every_turn_keep_their_memory, fini),
+        cmocka_unit_test_teardown(ageing_says_when_it_is_due_again, fini),
+        cmocka_unit_test_teardown(much_is_dropped_in_slices, fini),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
