@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 TESTS = os.path.dirname(os.path.abspath(__file__))
@@ -28,6 +29,15 @@ def processes_naming(text):
         except OSError:
             pass   # it ended meanwhile
     return found
+
+
+def left_over(text):
+    """Those of processes_naming() that do not go away. A killed process is there until it has run once more, which
+    on a busy machine takes a while."""
+    deadline = time.monotonic() + 20
+    while processes_naming(text) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return processes_naming(text)
 
 
 class Case(unittest.TestCase):

@@ -77,7 +77,7 @@ class MeasureTest(RunnerCase):
     def test_a_child_that_outlives_the_process_is_killed_too(self):
         sample = self.measure("hang_with_child", timeout=0.5)
         self.assertEqual(sample["status"], "timeout")
-        self.assertEqual(support.processes_naming(self.dir), [])
+        self.assertEqual(support.left_over(self.dir), [])
 
     def test_a_flood_on_stdout_is_cut(self):
         sample = self.measure("flood")

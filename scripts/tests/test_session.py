@@ -208,7 +208,7 @@ class InterruptTest(support.Case):
         self.interrupted("interrupt", "SIGINT")
         self.assertEqual([[s["backend"], s["status"]] for s in self.samples()],
                          [[e[1], "ok"] for e in self.log() if e[0] == "measure"][:3])
-        self.assertEqual(support.processes_naming(self.path("bench")), [])
+        self.assertEqual(support.left_over(self.path("bench")), [])
 
     def test_what_was_kept_can_be_drawn(self):
         self.interrupted("interrupt", "SIGINT")
