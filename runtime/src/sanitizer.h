@@ -45,6 +45,8 @@
 #define gti_san_fiber_end(w, t)     ((w)->ended_fiber = (t)->fiber)
 #define gti_san_fiber_pass_on(w, t) ((t)->fiber = (w)->ended_fiber)
 #define gti_san_fiber_destroy(w)    __tsan_destroy_fiber((w)->ended_fiber)
+/* A task that never runs again. */
+#define gti_san_fiber_abandon(t) __tsan_destroy_fiber((t)->fiber)
 /* What one fiber did before the switch happens before what the other does. */
 #define gti_san_fiber_switch(to) __tsan_switch_to_fiber((to)->fiber, 0)
 #else

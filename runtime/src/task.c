@@ -97,18 +97,6 @@ struct gti_task *gti_task_get_shared(void)
     return t;
 }
 
-void gti_tasks_destroy(void)
-{
-    while (tasks.slabs) {
-        struct slab *slab = tasks.slabs;
-        tasks.slabs = slab->next;
-        free(slab->task);
-        free(slab);
-    }
-    tasks.free = tasks.fresh = tasks.fresh_end = NULL;
-    tasks.slab_tasks = 0;
-}
-
 void gti_tasks_each(void (*fn)(unsigned number, const struct gti_task *t, void *arg), void *arg)
 {
     gti_spin_lock(tasks.lock);
@@ -130,6 +118,32 @@ unsigned gti_task_number(const struct gti_task *t)
     while (slab && !(t >= slab->task && t < slab->task + slab->count))
         slab = slab->next;
     return slab ? slab->first + (unsigned)(t - slab->task) : 0;
+}
+
+#ifdef GTI_TSAN
+static void forget_fiber(unsigned number, const struct gti_task *t, void *arg)
+{
+    uint32_t state = GTI_LOAD(t->state, relaxed);
+    (void)number;
+    (void)arg;
+    if (state != (uint32_t)GTI_FREE && state != (uint32_t)GTI_FRESH)
+        gti_san_fiber_abandon(t);
+}
+#endif
+
+void gti_tasks_destroy(void)
+{
+#ifdef GTI_TSAN
+    gti_tasks_each(forget_fiber, NULL);
+#endif
+    while (tasks.slabs) {
+        struct slab *slab = tasks.slabs;
+        tasks.slabs = slab->next;
+        free(slab->task);
+        free(slab);
+    }
+    tasks.free = tasks.fresh = tasks.fresh_end = NULL;
+    tasks.slab_tasks = 0;
 }
 
 const char *gti_task_label(const struct gti_task *t)

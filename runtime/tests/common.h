@@ -79,16 +79,23 @@ const char *place_of(gt_fn *fn, char *buf, size_t size);
 int mapping_count(void);
 size_t resident_bytes(void);
 
-/* Built with AddressSanitizer, which makes frames and memory larger. */
+/* Built with a sanitizer, which makes frames and memory larger. */
 #if defined(__SANITIZE_ADDRESS__)
 #define UNDER_ASAN 1
+#elif defined(__SANITIZE_THREAD__)
+#define UNDER_TSAN 1
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer)
 #define UNDER_ASAN 1
+#elif __has_feature(thread_sanitizer)
+#define UNDER_TSAN 1
 #endif
 #endif
 #ifndef UNDER_ASAN
 #define UNDER_ASAN 0
+#endif
+#ifndef UNDER_TSAN
+#define UNDER_TSAN 0
 #endif
 
 #endif

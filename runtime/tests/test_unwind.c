@@ -26,6 +26,7 @@ static struct gti_context home, peer;
 static char stack_memory[STACK] __attribute__((aligned(64)));
 static struct trace in_hook, in_peer, at_home;
 static bool peer_leaves;
+static volatile int rounds;
 
 static GTI_NOINLINE void take(struct trace *t)
 {
@@ -60,9 +61,8 @@ static GTI_NOINLINE int take_and_switch(void)
 
 void gti_task_main(void)
 {
-    volatile int sum = 0;
     for (;;)
-        sum += take_and_switch();
+        rounds += take_and_switch();
 }
 
 static int make_peer(void **state)
