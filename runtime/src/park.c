@@ -10,7 +10,6 @@
 struct gti_task *gti_park_self_outside(void)
 {
     static __thread struct gti_task self;
-    gti_check_forked();
     self.flags |= GTI_TASK_OUTSIDE;
     return &self;
 }
@@ -28,6 +27,7 @@ static bool give_up_outside(struct gti_task *self)
 static GTI_NOINLINE int park_outside(gti_hook *hook, void *arg, int64_t deadline)
 {
     struct gti_task *self = gti_park_self_outside();
+    gti_check_forked();
     GTI_STORE(self->state, (uint32_t)GTI_WAITING, relaxed);
     /* Threads that only a task can wake count as asleep for the deadlock
      * report; the waker counts them awake again. */

@@ -85,8 +85,9 @@ typedef struct gt_config {
 /* Start the workers. `config` may be NULL. Call from an OS thread outside the
  * runtime; one runtime per process at a time.
  * -EALREADY: running. -EINVAL: a field or a variable is out of range;
- * -EAGAIN, -ENOMEM: the system refused threads or memory. gt_start_error()
- * then says which, by name. */
+ * -EAGAIN, -ENOMEM: the system refused threads or memory; -ENOTSUP: this is a
+ * forked child; others: the file that GT_TRACE names cannot be written.
+ * gt_start_error() then says which, by name. */
 int gt_start(const gt_config *config);
 
 /* Why the last gt_start() in this process failed, one line without a
@@ -96,13 +97,27 @@ const char *gt_start_error(void);
 /* Stop the workers and free everything. Waits until each running task next
  * waits, yields or returns. Returns the number of tasks that had not
  * finished; they never run again and their stacks are gone. -EINVAL when not
- * running or when called from a task. Stopping abandoned tasks while another
+ * running or when called from a task; -ENOTSUP in a forked child. Stopping abandoned tasks while another
  * OS thread still uses their channels or locks is the caller's error. */
 int64_t gt_stop(void);
 
 /* Start, run fn(arg) as a task, wait for it, stop. Returns what gt_start()
  * returns if that fails, else what gt_stop() returns. */
 int64_t gt_run(const gt_config *config, gt_fn *fn, void *arg);
+
+/* fork() while the runtime runs. A child has no workers: there gt_start(),
+ * gt_run(), gt_stop() and spawning return -ENOTSUP; whatever would wait for a
+ * task or wake one is fatal, and so is the return of a task's function. What
+ * does neither works as in an outside thread (a send into a channel with room,
+ * a free lock, sleeping, network calls), unless a thread that the child lacks
+ * was inside that very object. exec() works anywhere.
+ *
+ * Signals. Workers block all but those of faults and SIGPROF. The child of a
+ * task gets the mask that gt_start()'s caller had; a program that a task starts
+ * without fork(), by posix_spawn() or system(), inherits the worker's.
+ * SIGSEGV and SIGBUS are handled to report stack overflow, SIGQUIT to write a
+ * dump, that one only if its action was the default; other faults go to the
+ * handler that was there before, and one that is installed later stays. */
 
 /* ---- tasks ----------------------------------------------------------- */
 
@@ -121,7 +136,7 @@ typedef struct gt_attr {
 
 /* Run fn(arg) in a new task. Any thread. `attr` may be NULL.
  * -EINVAL: fn is NULL, the runtime is not running, stack size out of range,
- * unknown flag, or no such worker.
+ * unknown flag, or no such worker. -ENOTSUP: in a forked child.
  * -ENOMEM: no memory for the task. The stack is taken when the task first
  * runs; a process that cannot get one then ends with a fatal message. */
 int gt_spawn(gt_fn *fn, void *arg, const gt_attr *attr);
@@ -416,12 +431,21 @@ typedef struct gt_stack_use {
 int gt_stack_profile(gt_stack_use *ret_use, int max);
 
 /* Write the state, name and waiting place of every task to `fd`. Any thread;
- * the tasks go on meanwhile, so that a line may be a moment out of date. The
- * same goes to stderr when the process gets SIGQUIT, unless it handles that
- * itself. */
+ * the tasks go on meanwhile, so that a line may be a moment out of date. A
+ * place is "function+0x1c", or "file+0x1234" for addr2line when the function is
+ * not exported. The same goes to stderr when the process gets SIGQUIT, unless
+ * it handles that itself. -EINVAL: not running; or the errno of write(). */
 int gt_dump(int fd);
 
-/* The name of the calling task in reports; not copied. */
+/* GT_TRACE=file in the environment writes what each worker did to a file for
+ * ui.perfetto.dev or chrome://tracing: which task ran when, and what it then
+ * waited for; spawns, wake-ups, steals, hogs, sleep, blocking calls. The last
+ * GT_TRACE_EVENTS of each worker, 64 Ki unless set to something else, at
+ * gt_stop(), or when the process exits or ends by a fatal report. Each
+ * gt_start() writes the file anew. */
+
+/* The name of the calling task in reports; not copied, so it must stay for as
+ * long as the task has it. Outside tasks it does nothing. */
 void gt_set_name(const char *name);
 
 #ifdef __cplusplus
