@@ -110,6 +110,26 @@ class ReaderTest(RunFolder):
             self.assertIn("machine.json:1: ", str(caught.exception))
 
 
+class DistributionTest(RunFolder):
+    """What a sample says of how late things were, and for whom."""
+
+    LATE = {"p50": 100, "p90": 200, "p99": 300, "p999": 400, "max": 400, "count": 250}
+
+    def test_latency_and_fairness_read_back_and_may_be_missing(self):
+        run = samples.load_run(self.folder(line(latency=self.LATE, fairness={"tasks": 2, "min": 1, "max": 9})
+                                           + line(replicate=1, latency=None, fairness=None) + line(replicate=2)))
+        self.assertEqual(run.samples[0]["latency"], self.LATE)
+        self.assertEqual(run.samples[0]["fairness"]["max"], 9)
+        self.assertIsNone(run.samples[1]["latency"])
+        self.assertNotIn("latency", run.samples[2])
+
+    def test_a_percentile_that_is_missing_or_no_count_is_refused(self):
+        self.refuse(line(latency={k: v for k, v in self.LATE.items() if k != "p999"}), 1, "latency lacks p999")
+        self.refuse(line(latency=dict(self.LATE, p99=-1)), 1, "latency.p99")
+        self.refuse(line(latency=dict(self.LATE, max=1.5)), 1, "latency.max")
+        self.refuse(line(fairness={"tasks": 2, "min": 0}), 1, "fairness lacks max")
+
+
 class HostileLineTest(RunFolder):
     """Each as the second line, after a good one."""
 

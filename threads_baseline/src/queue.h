@@ -9,8 +9,8 @@
  * on the way; its thread takes off what is left, under each channel's lock,
  * before it returns, so that a node that is found in a queue is alive.
  *
- * Edge SELECT-CLAIM: none is needed for data. `claimed` only elects; what the
- * winner writes reaches the select by the completion of its wait.
+ * The exchange is relaxed, since it only elects. What the winner writes reaches
+ * the select by the completion of its wait.
  */
 #ifndef TBI_QUEUE_H
 #define TBI_QUEUE_H
