@@ -29,12 +29,14 @@ def count(files, out):
 def main(argv, out=sys.stdout):
     parser = argparse.ArgumentParser()
     parser.add_argument("--broken", type=int, default=0, help="builds that could not be tested")
+    parser.add_argument("--skipped", type=int, default=0, help="builds that need what is not installed")
     parser.add_argument("logs", nargs="*")
     args = parser.parse_args(argv)
     passed, failed, skipped = count(args.logs, out)
     if args.broken:
         print("%d of the builds could not be built or tested" % args.broken, file=out)
     failed += args.broken
+    skipped += args.skipped
     print("%d passed, %d failed%s" % (passed, failed, ", %d skipped" % skipped if skipped else ""), file=out)
     return 1 if failed or not passed else 0
 

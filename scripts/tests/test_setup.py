@@ -161,10 +161,10 @@ class RegistrationTest(support.Case):
 
 
 class TallyTest(support.Case):
-    def tally(self, *results, broken=0):
+    def tally(self, *results, broken=0, skipped=0):
         text = "".join('{"name": "suite:x / t%d", "result": "%s"}\n' % item for item in enumerate(results))
         out = io.StringIO()
-        status = tally.main(["--broken", str(broken), self.write("log.json", text)], out)
+        status = tally.main(["--broken", str(broken), "--skipped", str(skipped), self.write("log.json", text)], out)
         return status, out.getvalue().splitlines()
 
     def test_all_passed(self):
@@ -172,6 +172,9 @@ class TallyTest(support.Case):
 
     def test_skipped_tests_are_counted_apart(self):
         self.assertEqual(self.tally("OK", "SKIP"), (0, ["1 passed, 0 failed, 1 skipped"]))
+
+    def test_a_build_that_was_skipped_counts_as_skipped(self):
+        self.assertEqual(self.tally("OK", skipped=1), (0, ["1 passed, 0 failed, 1 skipped"]))
 
     def test_failures_are_named(self):
         for result in ("FAIL", "ERROR", "TIMEOUT", "INTERRUPT", "UNEXPECTEDPASS"):
