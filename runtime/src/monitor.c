@@ -186,17 +186,36 @@ static uint64_t total_switches(void)
     return sum;
 }
 
+static bool is_active(int i)
+{
+    return i < gti_rt.workers || GTI_LOAD(gti_rt.worker[i].active, relaxed);
+}
+
+/* The sum of the workers' naps if each is asleep and not being woken, else 0.
+ * As long as it stays the same, none has done anything. */
+static uint64_t all_nap(void)
+{
+    uint64_t sum = 0;
+    for (int i = 0, n = gti_workers_made(); i < n; i++) {
+        if (!is_active(i))
+            continue;
+        /* Ordering: acquire, edge NAP <- gti_worker_nap(). */
+        uint32_t naps = GTI_LOAD(gti_rt.worker[i].naps, acquire);
+        if (naps % 2 == 0 || GTI_LOAD(gti_rt.idle.slot[i].word, relaxed) != (uint32_t)GTI_SLEEPING)
+            return 0;
+        sum += naps;
+    }
+    return sum;
+}
+
 /* Nothing in the runtime can wake a task: no timer, no queue, no descriptor
- * that somebody waits for. Every worker sleeps, or the answer means nothing. */
+ * that somebody waits for. Unless all workers sleep, the answer means nothing. */
 static bool nothing_is_due(void)
 {
     if (!gti_inject_is_empty() || GTI_LOAD(gti_netpoll.waiters, relaxed) != 0)
         return false;
     for (int i = 0, n = gti_workers_made(); i < n; i++) {
         struct gti_worker *w = &gti_rt.worker[i];
-        bool active = i < gti_rt.workers || GTI_LOAD(w->active, relaxed);
-        if (active && GTI_LOAD(gti_rt.idle.slot[i].word, relaxed) != (uint32_t)GTI_SLEEPING)
-            return false;
         if (GTI_LOAD(w->timers.count, relaxed) || GTI_LOAD(w->inbox, relaxed) ||
             !gti_runq_is_empty(&w->runq))
             return false;
@@ -211,18 +230,24 @@ static bool outside_is_asleep(void)
     return gti_os_thread_count() - ours == (int)GTI_LOAD(gti_rt.outside_waiting, relaxed);
 }
 
-/* All tasks wait, twice in a row with no switch between: then nobody has run
- * in between either, since who runs switches or is not asleep. */
+/* All tasks wait, and every worker sleeps from before the first question to
+ * after the last. That nobody has run since the look before is only a cheap
+ * way to leave most cases out. */
 static void check_deadlock(void)
 {
-    uint64_t switches = total_switches();
+    uint64_t switches = total_switches(), asleep;
     bool again = monitor.asleep > 1 && switches == monitor.last_switches;
     monitor.last_switches = switches;
-    if (!monitor.report_deadlock || !again || gti_live_tasks() == 0 || !nothing_is_due())
+    if (!monitor.report_deadlock || !again || gti_live_tasks() == 0 || (asleep = all_nap()) == 0)
+        return;
+    if (!outside_is_asleep())
         return;
     /* Ordering: seq_cst, edge IDLE-DEKKER <-> gti_idle_prepare(). */
     GTI_FENCE(seq_cst);
-    if (outside_is_asleep() && nothing_is_due() && total_switches() == switches)
+    bool nothing = nothing_is_due();
+    /* Ordering: seq_cst, edge NAP <-> gti_worker_nap(). */
+    GTI_FENCE(seq_cst);
+    if (nothing && all_nap() == asleep)
         gti_debug_deadlock();
 }
 

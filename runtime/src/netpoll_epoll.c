@@ -60,7 +60,9 @@ static unsigned events_of(uint32_t reported)
 int gti_netpoll_collect(struct gti_worker *w, int64_t deadline)
 {
     struct epoll_event ev[MAX_REPORTS];
+    gti_worker_nap(w);
     int n = gti_os_epoll_wait(epoll_fd, ev, MAX_REPORTS, deadline);
+    gti_worker_nap(w);
     for (int i = 0; i < n; i++)
         if (ev[i].data.u64 != INTERRUPTION)
             gti_netpoll_report(w, ev[i].data.u64, events_of(ev[i].events));

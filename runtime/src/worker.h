@@ -74,6 +74,7 @@ struct gti_worker {
     GTI_ATOMIC(uint32_t) retire;  /* a spare that is no longer needed */
     GTI_ATOMIC(uint32_t) orphan;  /* monitor writes: others advance its wheel */
     GTI_ATOMIC(uint32_t) active;  /* 0: a spare that stands by; futex */
+    GTI_ATOMIC(uint32_t) naps;    /* odd: sleeps in the kernel and has no task in its hands */
     struct gti_watch watch;       /* monitor only */
     uint64_t os_thread;           /* pthread_t */
     void *os_stack;               /* lowest address; for sanitizers */
@@ -253,6 +254,17 @@ void gti_worker_loop(struct gti_worker *w);
 
 /* Look everywhere, spin, sleep; NULL only when the runtime stops. */
 struct gti_task *gti_worker_find(struct gti_worker *w);
+/* Before and after a sleep in the kernel, with no task in its hands. A slot
+ * that says "sleeping" does not say that: it does so from before the last look
+ * at the queues on. */
+GTI_INLINE void gti_worker_nap(struct gti_worker *w)
+{
+    /* Ordering: release, edge NAP -> all_nap(). */
+    GTI_STORE(w->naps, GTI_LOAD(w->naps, relaxed) + 1u, release);
+    /* Who sees what it does after a sleep sees that it has woken.
+     * Ordering: seq_cst, edge NAP <-> check_deadlock(). */
+    GTI_FENCE(seq_cst);
+}
 /* After work was published: wake a worker if one is needed. */
 void gti_worker_wake_any(struct gti_worker *w);
 void gti_worker_wake_this(struct gti_worker *target);

@@ -185,6 +185,13 @@ static struct gti_task *spin(struct gti_worker *w)
     return t;
 }
 
+static void nap(struct gti_worker *w, struct gti_idle_slot *slot, int64_t until)
+{
+    gti_worker_nap(w);
+    gti_os_futex_wait(&slot->word.v_, GTI_SLEEPING, until);
+    gti_worker_nap(w);
+}
+
 /* Returns as searching; with a task if the last look found one. */
 static struct gti_task *sleep_once(struct gti_worker *w)
 {
@@ -202,7 +209,7 @@ static struct gti_task *sleep_once(struct gti_worker *w)
         if (is_poller)
             gti_netpoll_sleep(w, until);
         else
-            gti_os_futex_wait(&slot->word.v_, GTI_SLEEPING, until);
+            nap(w, slot, until);
         if (gti_trace_is_on())
             gti_trace_record(w, GTI_TRACE_AWAKE, NULL, 0);
     }
