@@ -207,6 +207,9 @@ int64_t gt_stop(void)
         join_workers(gti_workers_made());
         live = (int64_t)gti_live_tasks();
         gti_dump_await_others();
+        /* Ordering: acquire, edge OUTSIDE-SUBMIT <- gti_worker_submit_slow(). */
+        while (GTI_LOAD(gti_rt.outside_submitting, acquire) != 0u)
+            gti_os_thread_yield();
         gti_trace_finish();
         destroy();
     }

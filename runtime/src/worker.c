@@ -94,7 +94,16 @@ static void submit_elsewhere(struct gti_worker *w, struct gti_task *t)
 
 int gti_worker_submit_slow(struct gti_worker *w, struct gti_task *t)
 {
-    if (!w || (t->bound && t->bound != w->id + 1)) {
+    if (!w) {
+        /* The task may run and end the program's use of the runtime while we
+         * look for somebody to wake. */
+        GTI_ADD(gti_rt.outside_submitting, 1u, relaxed);
+        submit_elsewhere(NULL, t);
+        /* Ordering: release, edge OUTSIDE-SUBMIT -> gt_stop(). */
+        GTI_SUB(gti_rt.outside_submitting, 1u, release);
+        return 0;
+    }
+    if (t->bound && t->bound != w->id + 1) {
         submit_elsewhere(w, t);
         return 0;
     }

@@ -107,6 +107,7 @@ struct gti_runtime {
     GTI_ATOMIC(uint32_t) stopping GTI_NO_SHARING;
     GTI_ATOMIC(uint32_t) running;
     GTI_ATOMIC(uint32_t) forked;          /* this is a child of the process that started it */
+    GTI_ATOMIC(uint32_t) outside_submitting; /* threads that hand a task over: stop waits */
     GTI_ATOMIC(uint32_t) outside_waiting; /* threads that only a task can wake */
     GTI_ATOMIC(uint64_t) spawned_outside;
     GTI_ATOMIC(uint64_t) wakes_outside;

@@ -10,6 +10,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "sanitizer.h"
+
+#if defined(__OPTIMIZE__) && !defined(GTI_ASAN) && !defined(GTI_TSAN)
+#define OPTIMIZED 1
+#else
+#define OPTIMIZED 0
+#endif
+
 #define TEXT 65536
 
 /* The dump as a string, to be freed. */
@@ -149,7 +157,9 @@ static void a_line_names_the_task_its_state_and_its_place(void **state)
     assert_int_equal(gt_group_wait(&group), 0);
     gt_stop();
     gt_chan_destroy(NULL); /* the channel itself is left to its abandoned task */
-    if (ask_for_function(parked_line, function, sizeof function))
+    /* Without optimization the caller of gt_chan_recv() is not the innermost
+     * frame. */
+    if (OPTIMIZED && ask_for_function(parked_line, function, sizeof function))
         assert_non_null(strstr(function, "wait_here"));
 }
 
@@ -281,6 +291,7 @@ static void raise_sigquit(void *arg)
     size_t got = 0;
     (void)arg;
     signal(SIGQUIT, SIG_DFL);
+    gt_sem_init(&never_posted, 0); /* who waited on it is gone */
     CHECK(pipe(quit_pipe) == 0);
     int old = dup(STDERR_FILENO);
     CHECK(dup2(quit_pipe[1], STDERR_FILENO) == STDERR_FILENO);

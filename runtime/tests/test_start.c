@@ -233,6 +233,7 @@ static void stop_counts_tasks_that_never_ran(void **state)
     for (size_t w = 0; w < COUNT_OF(worker_counts); w++) {
         atomic_int self = 0;
         int workers = worker_counts[w];
+        gt_sem_init(&never, 0); /* who waited on it is gone */
         assert_int_equal(gt_start(&(gt_config){.workers = workers}), 0);
         atomic_store(&hogs_in, 0);
         atomic_store(&release_hog, 0);
