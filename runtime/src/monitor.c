@@ -24,6 +24,10 @@
 #define DEEP_NS      1000000000
 /* A spare stays for so long after it was last needed. */
 #define LINGER_NS 10000000
+/* So long may pass without housekeeping on a busy worker, in which ... */
+#define HURRY_NS 10000000
+/* ... fewer switches than this happened: with more it has happened by itself. */
+#define HURRY_SWITCHES (GTI_HOUSEKEEPING + GTI_RUNNEXT_BUDGET)
 
 static struct {
     GTI_ATOMIC(uint32_t) stop;
@@ -59,19 +63,21 @@ static void hand_over(struct gti_task *t)
     gti_worker_submit_slow(NULL, t);
 }
 
-/* Nobody steals from a worker that is alone: empty its ring. */
+/* Nobody steals from a worker that is alone: empty its ring, of what it holds
+ * now; its task may go on filling it as fast. */
 static void evict_ring(struct gti_worker *w)
 {
-    struct gti_task *t;
-    uint32_t count;
-    while ((t = gti_runq_steal(&w->runq, &monitor.scratch, &count)) != NULL) {
-        struct gti_task *other;
+    struct gti_task *t, *other;
+    uint32_t left = GTI_LOAD(w->runq.tail, relaxed) - GTI_LOAD(w->runq.head, relaxed), count = 0;
+    for (; left > 0 && (t = gti_runq_steal(&w->runq, &monitor.scratch, &count)) != NULL;
+         left -= count < left ? count : left) {
         while ((other = gti_runq_pop(&monitor.scratch)) != NULL)
             gti_inject_push(other);
         hand_over(t);
     }
 }
 
+/* Make the worker's biased lock a shared one; false: try again later. */
 static bool unbias(struct gti_worker *w)
 {
     if (!w->watch.revoked)
@@ -116,23 +122,52 @@ static void unstick(struct gti_worker *w)
     }
 }
 
+/* A worker that switches, but seldom, would let its sleepers, its inbox and the
+ * shared queue wait for many turns. */
+static void hurry(struct gti_worker *w, uint64_t switches, int64_t now)
+{
+    struct gti_watch *seen = &w->watch;
+    if (now - seen->hurried < HURRY_NS)
+        return;
+    if (switches - seen->hurried_switches < HURRY_SWITCHES) {
+        GTI_STORE(w->tick, GTI_LOAD(w->tick, relaxed) | (GTI_HOUSEKEEPING - 1u), relaxed);
+        GTI_STORE(w->streak, GTI_RUNNEXT_BUDGET, relaxed);
+    }
+    seen->hurried = now;
+    seen->hurried_switches = switches;
+}
+
+/* Note what changed since the last look. `since` begins anew when a worker was
+ * idle or in a long blocking call; not after each short call, or a task that
+ * makes nothing but such calls would never be found out. */
+static void note(struct gti_worker *w, int64_t now, bool blocked)
+{
+    struct gti_watch *seen = &w->watch;
+    bool idle = GTI_LOAD(w->idle, relaxed);
+    uint64_t switches = GTI_LOAD(w->count.switches, relaxed) + GTI_LOAD(w->vain, relaxed);
+    uint64_t blocking = GTI_LOAD(w->count.blocking, relaxed);
+    if (!idle && !blocked)
+        hurry(w, switches, now);
+    if (idle || seen->idle || seen->long_call || switches != seen->switches) {
+        seen->switches = switches;
+        seen->since = now;
+    }
+    seen->idle = idle;
+    if (!blocked || blocking != seen->blocking) {
+        seen->blocking = blocking;
+        seen->blocked_since = now;
+    }
+    seen->long_call = now - seen->blocked_since >= BLOCKING_NS;
+}
+
 /* Compare what the worker does with what it did; true if it is stuck. */
 static bool watch(struct gti_worker *w, int64_t now, bool *ret_new_blocking)
 {
     struct gti_watch *seen = &w->watch;
     bool blocked = GTI_LOAD(w->blocked, relaxed);
-    uint64_t switches = GTI_LOAD(w->count.switches, relaxed);
-    uint64_t blocking = GTI_LOAD(w->count.blocking, relaxed);
-    if (GTI_LOAD(w->idle, relaxed) || switches != seen->switches) {
-        seen->switches = switches;
-        seen->since = now;
-    }
-    if (!blocked || blocking != seen->blocking) {
-        seen->blocking = blocking;
-        seen->blocked_since = now;
-    }
+    note(w, now, blocked);
     bool hogged = monitor.hog_ns >= 0 && now - seen->since >= monitor.hog_ns;
-    bool stuck = hogged || now - seen->blocked_since >= BLOCKING_NS;
+    bool stuck = hogged || seen->long_call;
     if (blocked && !stuck)
         *ret_new_blocking = true;
     if (stuck && !seen->stuck)
@@ -171,7 +206,7 @@ static void balance(int stuck, int64_t now)
     if (!monitor.surplus_since)
         monitor.surplus_since = now;
     if (now - monitor.surplus_since >= LINGER_NS) {
-        monitor.surplus_since = 0;
+        monitor.surplus_since = now; /* the next may go as much later */
         retire_one();
     }
 }
@@ -253,6 +288,13 @@ static void check_deadlock(void)
 
 /* ---- the thread --------------------------------------------------------------- */
 
+/* Does something wait for a look that every worker leaves to another? A worker
+ * that knew of it may have become stuck since. */
+static bool is_neglected(int64_t now)
+{
+    return gti_netpoll_is_wanted() || gti_worker_next_orphan() <= now;
+}
+
 /* How long until the next look. */
 static int64_t look(int64_t now)
 {
@@ -264,6 +306,8 @@ static int64_t look(int64_t now)
         stuck += watch(w, now, &new_blocking);
     }
     balance(stuck, now);
+    if (is_neglected(now))
+        gti_worker_wake_any(NULL);
     monitor.asleep = busy ? 0 : monitor.asleep + 1;
     if (!busy)
         check_deadlock();
@@ -280,12 +324,18 @@ static int64_t look(int64_t now)
     return monitor.poll_ns < hog ? monitor.poll_ns : hog;
 }
 
-static bool anybody_busy(void)
+/* Not so long, if what counts has changed since the look. */
+static int64_t shorten(int64_t ns)
 {
-    for (int i = 0, n = gti_workers_made(); i < n; i++)
-        if (!GTI_LOAD(gti_rt.worker[i].idle, relaxed))
-            return true;
-    return false;
+    for (int i = 0, n = gti_workers_made(); i < n; i++) {
+        struct gti_worker *w = &gti_rt.worker[i];
+        if (ns > LAZY_POLL_NS && !GTI_LOAD(w->idle, relaxed))
+            ns = LAZY_POLL_NS;
+        if (ns > POLL_NS && GTI_LOAD(w->blocked, relaxed) &&
+            GTI_LOAD(w->count.blocking, relaxed) != w->watch.blocking)
+            ns = POLL_NS;
+    }
+    return ns;
 }
 
 static enum gti_lazy laziness(int64_t ns)
@@ -293,14 +343,13 @@ static enum gti_lazy laziness(int64_t ns)
     return ns == DEEP_NS ? GTI_DEEP : ns > POLL_NS * 4 ? GTI_LAZY : GTI_ATTENTIVE;
 }
 
-static void wait_for(int64_t now, int64_t ns)
+/* `word` is what gti_rt.monitor_word was before the look. */
+static void wait_for(uint32_t word, int64_t now, int64_t ns)
 {
-    uint32_t word = GTI_LOAD(gti_rt.monitor_word, relaxed);
     GTI_STORE(gti_rt.monitor_lazy, (uint32_t)laziness(ns), relaxed);
     /* Ordering: seq_cst, edge MONITOR-LAZY <-> gti_worker_nudge_monitor(). */
     GTI_FENCE(seq_cst);
-    if (ns == DEEP_NS && anybody_busy())
-        ns = LAZY_POLL_NS;
+    ns = shorten(ns);
     if (!GTI_LOAD(monitor.stop, relaxed) && !GTI_LOAD(monitor.dump, relaxed))
         gti_os_futex_wait(&gti_rt.monitor_word.v_, word, now + ns);
     if (word != GTI_LOAD(gti_rt.monitor_word, relaxed)) {
@@ -315,8 +364,9 @@ static void *monitor_main(void *arg)
     while (!GTI_LOAD(monitor.stop, relaxed)) {
         if (GTI_XCHG(monitor.dump, 0u, relaxed))
             gti_debug_dump_to_stderr();
+        uint32_t word = GTI_LOAD(gti_rt.monitor_word, relaxed);
         int64_t now = gti_os_now();
-        wait_for(now, look(now));
+        wait_for(word, now, look(now));
     }
     return NULL;
 }

@@ -165,10 +165,9 @@ int gti_spare_activate(void)
     }
     if (made == gti_rt.workers + gti_rt.max_spares)
         return -EAGAIN;
-    GTI_ADD(gti_rt.active_spares, 1, relaxed);
     err = make_spare(made);
-    if (err)
-        GTI_SUB(gti_rt.active_spares, 1, relaxed);
+    if (!err)
+        GTI_ADD(gti_rt.active_spares, 1, relaxed);
     return err;
 }
 

@@ -79,9 +79,9 @@ static int64_t next_of(struct gti_timers *timers)
     return next;
 }
 
-int64_t gti_worker_next_timer(struct gti_worker *w)
+int64_t gti_worker_next_orphan(void)
 {
-    int64_t earliest = next_of(&w->timers);
+    int64_t earliest = INT64_MAX;
     if (gti_likely(GTI_LOAD(gti_rt.orphans, relaxed) == 0))
         return earliest;
     for (int i = 0; i < gti_workers_made(); i++)
@@ -90,4 +90,10 @@ int64_t gti_worker_next_timer(struct gti_worker *w)
             earliest = next < earliest ? next : earliest;
         }
     return earliest;
+}
+
+int64_t gti_worker_next_timer(struct gti_worker *w)
+{
+    int64_t own = next_of(&w->timers), orphan = gti_worker_next_orphan();
+    return own < orphan ? own : orphan;
 }

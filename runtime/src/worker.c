@@ -129,7 +129,7 @@ static void housekeeping(void *worker)
     struct gti_worker *w = worker;
     gti_worker_run_timers(w);
     gti_worker_drain_inbox(w);
-    if (w->tick % GTI_AGE_STACKS == 0)
+    if (GTI_LOAD(w->tick, relaxed) % GTI_AGE_STACKS == 0)
         gti_stacks_age(&w->stacks, gti_os_now());
     if (gti_netpoll_is_wanted())
         look_at_network(w);
@@ -146,20 +146,22 @@ struct gti_task *gti_worker_pick_slow(struct gti_worker *w)
     if (gti_unlikely(t != NULL)) {
         /* The budget is spent: to the end of the queue. */
         t = gti_next_take(&w->next);
-        w->streak = 0;
+        GTI_STORE(w->streak, 0u, relaxed);
         if (t)
             gti_worker_requeue(w, t);
     }
-    if (gti_unlikely(++w->tick % GTI_HOUSEKEEPING == 0 || t)) {
+    uint32_t tick = GTI_LOAD(w->tick, relaxed) + 1u;
+    GTI_STORE(w->tick, tick, relaxed);
+    if (gti_unlikely(tick % GTI_HOUSEKEEPING == 0 || t)) {
         gti_worker_on_os_stack(w, housekeeping, w);
         if (gti_worker_leaving(w))
             return NULL;
     }
-    if (gti_unlikely(w->bound_head) && (w->tick & 1))
+    if (gti_unlikely(w->bound_head) && tick & 1u)
         return pop_bound(w);
     t = gti_worker_pop(w);
     if (gti_likely(t != NULL)) {
-        w->streak = 0;
+        GTI_STORE(w->streak, 0u, relaxed);
         return t;
     }
     return pop_bound(w);

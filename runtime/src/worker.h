@@ -5,8 +5,9 @@
  *      nothing and its data is warm; a budget keeps two tasks that wake each
  *      other from shutting out the rest
  *   2. its run queue and its list of bound tasks, taking turns
- *   3. every GTI_HOUSEKEEPING-th time, before 2: due timers, its inbox, the
- *      shared queue
+ *   3. every GTI_HOUSEKEEPING-th time, and when the monitor finds that this
+ *      takes long, before 2: due timers, its inbox, the network, the shared
+ *      queue
  *   4. nothing of its own left: timers, inbox, the shared queue, stealing
  *      (worker_idle.c); then spin, then sleep
  *
@@ -37,6 +38,9 @@ struct gti_counters {
 struct gti_watch {
     uint64_t switches, blocking;  /* counters at ... */
     int64_t since, blocked_since; /* ... these times: unchanged from then on */
+    uint64_t hurried_switches;
+    int64_t hurried; /* when it was last seen to, that it does its housekeeping */
+    bool idle, long_call;
     bool stuck;
     bool revoked; /* `shared` is set and the worker has seen it */
 };
@@ -50,11 +54,12 @@ enum gti_lazy { GTI_ATTENTIVE, GTI_LAZY, GTI_DEEP };
 
 struct gti_worker {
     /* Owner only. */
-    struct gti_task *current; /* the running task, or &sched */
+    struct gti_task *current;                 /* the running task, or &sched */
     struct gti_next_slot next;                /* the run-next slot */
     struct gti_task *bound_head, *bound_tail; /* bound tasks that are ready */
-    uint32_t streak;                          /* run-next slot used in a row */
-    uint32_t tick;
+    GTI_ATOMIC(uint32_t) streak;              /* run-next slot used in a row */
+    GTI_ATOMIC(uint32_t) tick;                /* the monitor writes these two: hurry() */
+    GTI_ATOMIC(uint32_t) vain;                /* yields that found nothing else to run */
     bool alone; /* gt_start() made one worker: no thieves, no binding */
     bool spare;
     /* Completions and reservations not yet booked on a group (group.h). */
@@ -169,9 +174,10 @@ struct gti_task *gti_worker_pick_slow(struct gti_worker *w);
 /* The run-next slot, or NULL. */
 GTI_INLINE struct gti_task *gti_worker_pick_next(struct gti_worker *w)
 {
-    if (gti_unlikely(!GTI_LOAD(w->next.task, relaxed) || w->streak >= GTI_RUNNEXT_BUDGET))
+    if (gti_unlikely(!GTI_LOAD(w->next.task, relaxed) ||
+                     GTI_LOAD(w->streak, relaxed) >= GTI_RUNNEXT_BUDGET))
         return NULL;
-    w->streak++;
+    GTI_COUNT(w->streak);
     return gti_next_take(&w->next);
 }
 
@@ -288,5 +294,7 @@ void gti_worker_forget_timer(struct gti_task *t);
 void gti_worker_run_timers(struct gti_worker *w);
 /* When to do so next; INT64_MAX: never. */
 int64_t gti_worker_next_timer(struct gti_worker *w);
+/* The same for the wheels that nobody else looks after. */
+int64_t gti_worker_next_orphan(void);
 
 #endif

@@ -57,6 +57,8 @@ static struct gti_task *yield_elsewhere(struct gti_worker *w)
     struct gti_task *t = gti_worker_pick(w);
     if (!t && !gti_inject_is_empty())
         t = gti_inject_pop();
+    if (!t)
+        GTI_COUNT(w->vain);
     return t;
 }
 
@@ -81,10 +83,11 @@ void gt_yield(void)
     /* The tick that is due for housekeeping is left to gti_worker_pick_slow(),
      * which does it; counting it here as well would step over it. */
     if (gti_unlikely(!w || w->credit || GTI_LOAD(w->next.task, relaxed) || w->bound_head ||
-                     (w->tick + 1) % GTI_HOUSEKEEPING == 0 || !(next = gti_worker_pop(w)))) {
+                     (GTI_LOAD(w->tick, relaxed) + 1u) % GTI_HOUSEKEEPING == 0 ||
+                     !(next = gti_worker_pop(w)))) {
         yield_slow(w);
         return;
     }
-    w->tick++;
+    GTI_COUNT(w->tick);
     yield_to(w, next);
 }

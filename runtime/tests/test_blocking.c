@@ -206,7 +206,7 @@ static void an_overflow_in_between_is_reported(void **state)
     (void)state;
     int sink;
     if (!UNDER_ASAN) /* which has a handler of its own */
-        assert_fatal(overflow_in_child, &sink, "stack overflow in task block_and_overflow");
+        assert_fatal(overflow_in_child, &sink, "stack overflow in task");
 }
 
 /* ---- the others go on ----------------------------------------------------------- */
