@@ -7,7 +7,9 @@
                             arguments go to `backtrace`, as in `gt bt 17 full`
 
 For a live process or a core file (the kernel's; those that gdb makes itself
-lack what follows a guard page). Needs libgt built with -g (its types), and
+lack what follows a guard page). While a task runs a part of the library on its
+worker's stack, gdb's backtrace ends at gti_context_call(): it takes the step to
+another stack for a corrupt one. Needs libgt built with -g (its types), and
 changes nothing in the program: a parked task is shown by an unwinder that
 stands its saved registers behind the innermost frame, not by setting
 registers. The numbers are those that gt_dump() writes.
@@ -94,6 +96,10 @@ def task(number):
     raise gdb.GdbError("there is no task %d: see gt tasks" % number)
 
 
+def is_in(t, state):
+    return word("gti_task_state", plain(t["state"]), "GTI_") == state
+
+
 def label(t):
     if int(t["name"]):
         return t["name"].string(errors="replace")
@@ -113,12 +119,26 @@ def stack_pointers():
 
 
 def thread_of(t, pointers):
-    """The OS thread that is on the task's stack. Not the state decides: a task
-    is WAITING a little before it has left its stack."""
+    """The OS thread that is on the task's stack, or None. Not the state alone
+    decides: a task is WAITING a little before it has left its stack, and runs
+    parts of the library on its worker's."""
     if not int(t["stack"]):
         return None
     low, high = int(t["stack"]["base"]), int(t["stack"]["top"])
-    return next((thread for sp, thread in pointers if low <= sp < high), None)
+    on_stack = next((thread for sp, thread in pointers if low <= sp < high), None)
+    return on_stack or (thread_of_worker(t, pointers) if is_in(t, "running") else None)
+
+
+def thread_of_worker(t, pointers):
+    """The OS thread of the worker whose current task it is, or None."""
+    runtime = gdb.parse_and_eval("gti_rt")
+    for i in range(int(plain(runtime["made" if has(runtime, "made") else "workers"]))):
+        worker = runtime["worker"][i]
+        if int(worker["current"]) == int(t.address):
+            handle = int(worker["os_thread"])
+            return next((thread for _, thread in pointers
+                         if int.from_bytes(thread.handle(), "little") == handle), None)
+    return None
 
 
 # ---- saved contexts ----------------------------------------------------------
@@ -224,7 +244,7 @@ def where(t, pointers):
     thread = thread_of(t, pointers)
     if thread:
         return "on thread %d" % thread.num
-    if word("gti_task_state", plain(t["state"]), "GTI_") == "fresh":
+    if is_in(t, "fresh"):
         return "not run yet"
     registers = saved(t)
     return place(registers[arch()[1]], True) if registers else "its stack is not in the core file"
@@ -245,7 +265,7 @@ class Backtrace(gdb.Command):
         thread = thread_of(t, stack_pointers())
         if thread:
             gdb.write(on_thread(thread, rest))
-        elif word("gti_task_state", plain(t["state"]), "GTI_") == "fresh":
+        elif is_in(t, "fresh"):
             gdb.write("task %s has not run yet: %s\n" % (number, label(t)))
         else:
             gdb.write(parked_backtrace(t, rest))

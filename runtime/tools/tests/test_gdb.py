@@ -110,6 +110,8 @@ class Tools(unittest.TestCase):
         inside = [w for w in walks if w[1].split()[0] == function]
         self.assertGreater(len(inside), 15, text)
         for kind, frames in walks:
+            if frames.endswith(" gti_context_call"):
+                continue   # gdb takes a caller on a stack further down for a corrupt one
             self.assertEqual(kind, "whole", frames)
             self.assertIn(frames.split()[-1], ENDS, frames)
             self.assertNotIn("??", frames)
