@@ -68,7 +68,8 @@ void tbi_spin_end(struct tbi_spin *spin);
 enum tbi_waiter_word { TBI_WAITING, TBI_DONE, TBI_ASLEEP };
 
 struct tbi_waiter {
-    struct tbi_node node; /* of a select: in no queue, its nodes are */
+    /* Of a select: in no queue, its nodes are. All on one cache line. */
+    _Alignas(64) struct tbi_node node;
     _Atomic uint32_t word;
 };
 

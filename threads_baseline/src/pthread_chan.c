@@ -199,22 +199,55 @@ static int unlock_and_wake(struct tb_chan *chan, const struct tbi_wakes *wakes, 
     return result;
 }
 
+/* The two calls that a program makes most have the way that they nearly always
+ * go to themselves: no select waits. */
+
+/* There is room; releases the lock. Waits only at capacity 0, and only if no
+ * receiver does. */
+static int put_and_unlock(struct tb_chan *chan, const void *elem)
+{
+    ring_put(chan, elem);
+    bool awaited = chan->receivers > 0;
+    if (chan->rendezvous && !awaited)
+        return wait_taken(chan);
+    pthread_mutex_unlock(&chan->lock);
+    if (awaited)
+        pthread_cond_signal(&chan->not_empty);
+    return 0;
+}
+
+/* There is an element; releases the lock. */
+static int get_and_unlock(struct tb_chan *chan, void *elem)
+{
+    ring_get(chan, elem);
+    bool owner = chan->owner_waits;
+    bool sender = chan->senders > 0;
+    chan->owner_waits = false;
+    pthread_mutex_unlock(&chan->lock);
+    if (owner)
+        pthread_cond_broadcast(&chan->taken);
+    if (sender)
+        pthread_cond_signal(&chan->not_full);
+    return 0;
+}
+
 int tb_chan_send(struct tb_chan *chan, const void *elem)
 {
-    struct tbi_wakes wakes = {.select = NULL};
-    int result;
-
     pthread_mutex_lock(&chan->lock);
-    while ((result = tbi_chan_offer(chan, elem, &wakes)) == -EAGAIN) {
-        if (chan->count < chan->slots) { /* a rendezvous, and nobody there */
-            ring_put(chan, elem);
-            return wait_taken(chan);
+    for (;;) {
+        if (chan->receiving.first != NULL || chan->closed) {
+            struct tbi_wakes wakes = {.select = NULL};
+            int result = tbi_chan_offer(chan, elem, &wakes);
+
+            if (result != -EAGAIN)
+                return unlock_and_wake(chan, &wakes, result);
         }
+        if (chan->count < chan->slots)
+            return put_and_unlock(chan, elem);
         chan->senders++;
         pthread_cond_wait(&chan->not_full, &chan->lock);
         chan->senders--;
     }
-    return unlock_and_wake(chan, &wakes, result);
 }
 
 int tb_chan_try_send(struct tb_chan *chan, const void *elem)
@@ -227,16 +260,21 @@ int tb_chan_try_send(struct tb_chan *chan, const void *elem)
 
 int tb_chan_recv(struct tb_chan *chan, void *elem)
 {
-    struct tbi_wakes wakes = {.select = NULL};
-    int result;
-
     pthread_mutex_lock(&chan->lock);
-    while ((result = tbi_chan_take(chan, elem, &wakes)) == -EAGAIN) {
+    for (;;) {
+        if (chan->count > 0 && chan->sending.first == NULL)
+            return get_and_unlock(chan, elem);
+        if (chan->sending.first != NULL || chan->closed) {
+            struct tbi_wakes wakes = {.select = NULL};
+            int result = tbi_chan_take(chan, elem, &wakes);
+
+            if (result != -EAGAIN)
+                return unlock_and_wake(chan, &wakes, result);
+        }
         chan->receivers++;
         pthread_cond_wait(&chan->not_empty, &chan->lock);
         chan->receivers--;
     }
-    return unlock_and_wake(chan, &wakes, result);
 }
 
 int tb_chan_try_recv(struct tb_chan *chan, void *elem)

@@ -27,7 +27,7 @@ struct tbi_selection {
 
 struct tbi_node {
     struct tbi_node *next, *prev;    /* channel's lock */
-    bool queued;                     /* channel's lock */
+    bool queued;                     /* channel's lock; of a select's nodes only */
     struct tbi_selection *selection; /* NULL: waits for this channel alone */
     void *elem;                      /* where the element is, or is to go */
     int result;                      /* written by the completer */
@@ -67,14 +67,23 @@ static inline void tbi_unlink(struct tbi_queue *queue, struct tbi_node *node)
     node->queued = false;
 }
 
-/* The first waiter that can still be served, taken off and won; or NULL. */
+/* The first waiter that can still be served, taken off and won; or NULL. A
+ * node that waits for one channel is not written to: its thread may be polling
+ * a word on the same cache line. */
 static inline struct tbi_node *tbi_dequeue(struct tbi_queue *queue)
 {
     struct tbi_node *node;
 
     while ((node = queue->first) != NULL) {
-        tbi_unlink(queue, node);
-        if (node->selection == NULL || tbi_claim(node->selection))
+        queue->first = node->next;
+        if (node->next == NULL)
+            queue->last = NULL;
+        else
+            node->next->prev = NULL;
+        if (node->selection == NULL)
+            return node;
+        node->queued = false;
+        if (tbi_claim(node->selection))
             return node;
     }
     return NULL;
