@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -348,6 +349,13 @@ size_t gti_os_peek(void *to, const void *from, size_t bytes)
         return 0;
     memcpy(to, from, bytes); /* a sandbox forbids it: without the net, then */
     return bytes;
+}
+
+uint32_t gti_os_page_faults(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (uint32_t)usage.ru_minflt + (uint32_t)usage.ru_majflt;
 }
 
 bool gti_os_has_guard_advice(void)

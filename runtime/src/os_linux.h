@@ -56,6 +56,8 @@ void gti_os_drop(void *base, size_t bytes);
 /* Which pages are resident: the lowest bit of a byte for each. False when the
  * system does not say. */
 bool gti_os_resident(void *base, size_t bytes, unsigned char *ret_vec);
+/* Page faults of this process so far, modulo 2^32. */
+uint32_t gti_os_page_faults(void);
 #define GTI_HUGE_PAGE ((size_t)2 << 20)
 size_t gti_os_page_size(void);
 /* Copy memory that may not be there; returns how much was. */

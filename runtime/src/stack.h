@@ -47,15 +47,17 @@ struct gti_stack {
     struct gti_stack *next; /* on a free list */
     char *base;             /* the guard page, or the canary */
     char *top;              /* 16-byte aligned; coloured, so at most the slot's end */
-    uint32_t index;         /* in its slab */
-    uint16_t pages;         /* that count as retained, on a shared list */
-    uint8_t size_class;
-    bool canary : 1;
-    bool deep : 1;    /* bigger than what is kept: look how deep it was */
-    bool watched : 1; /* look at it when its task leaves it: canary, or profiling */
+    uint32_t stamp;         /* page faults of the process when `pages` was true */
+    uint16_t index;         /* in its slab */
+    uint8_t pages;          /* known depth, within what is kept; 0: not known */
+    uint8_t size_class : 5;
+    uint8_t canary : 1;
+    uint8_t deep : 1;    /* bigger than what is kept: look how deep it was */
+    uint8_t watched : 1; /* look at it when its task leaves it: canary, or profiling */
 };
 
 static_assert(sizeof(struct gti_stack) == 32, "one per parked task");
+static_assert(GTI_STACK_CLASSES <= 32, "five bits");
 
 /* The idle stacks of one class in one cache, newest first. Only the owner
  * writes; gti_stack_cache_retained() reads from elsewhere. */

@@ -103,7 +103,7 @@ static void make_big(struct gti_slab *slab, unsigned i, unsigned size_class, boo
     char *base = slab->base + i * slot;
     *s = (struct gti_stack){.base = base,
                             .top = base + slot - (i * COLOUR_STEP % COLOUR_SPAN),
-                            .index = i,
+                            .index = (uint16_t)i,
                             .size_class = (uint8_t)size_class,
                             .canary = !guarded,
                             .watched = !guarded || gti_stack_profiling,

@@ -52,11 +52,14 @@ struct gti_stacks {
     GTI_ATOMIC(uint64_t) stacks, bytes, canaries;
     /* Bytes that idle stacks with the classes hold. */
     GTI_ATOMIC(uint64_t) retained GTI_NO_SHARING;
-    GTI_ATOMIC(uint32_t) ageing; /* lock: one at a time */
-    GTI_ATOMIC(int64_t) turn;    /* when the shared ones are next looked over */
+    GTI_ATOMIC(uint32_t) rows, faults; /* rows counted; page faults at one of them */
+    GTI_ATOMIC(uint32_t) ageing;       /* lock: one at a time */
+    GTI_ATOMIC(int64_t) turn;          /* when the shared ones are next looked over */
 };
 
 extern struct gti_stacks gti_stacks;
+
+static_assert(GTI_SLAB_BYTES / GTI_SMALLEST <= UINT16_MAX + 1, "gti_stack.index");
 
 #define GTI_CANARY UINT64_C(0x6775617264656421)
 

@@ -66,7 +66,7 @@ static struct gti_stack *make_small(struct gti_slab *slab, unsigned i, unsigned 
     struct gti_stack *s = &slab->stack[i];
     *s = (struct gti_stack){.base = slab->base + i * slot,
                             .top = slab->base + (i + 1) * slot,
-                            .index = i,
+                            .index = (uint16_t)i,
                             .size_class = (uint8_t)size_class,
                             .canary = true,
                             .watched = true};

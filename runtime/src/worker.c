@@ -186,13 +186,23 @@ static void spill_stacks(void *arg)
     gti_stack_spill(&job->w->stacks, job->size_class);
 }
 
+/* Functions of their own, to keep frames off the fast paths. */
+static GTI_NOINLINE struct gti_stack *pop_stack_slow(struct gti_worker *w, unsigned size_class)
+{
+    gti_worker_on_os_stack(w, refill_stacks, &(struct stack_job){w, size_class});
+    return gti_stack_pop(&w->stacks, size_class);
+}
+
+static GTI_NOINLINE void spill_slow(struct gti_worker *w, unsigned size_class)
+{
+    gti_worker_on_os_stack(w, spill_stacks, &(struct stack_job){w, size_class});
+}
+
 static void bind(struct gti_worker *w, struct gti_task *t)
 {
     struct gti_stack *s = gti_stack_pop(&w->stacks, t->size_class);
-    if (gti_unlikely(!s)) {
-        gti_worker_on_os_stack(w, refill_stacks, &(struct stack_job){w, t->size_class});
-        s = gti_stack_pop(&w->stacks, t->size_class);
-    }
+    if (gti_unlikely(!s))
+        s = pop_stack_slow(w, t->size_class);
     if (gti_unlikely(!s))
         gti_fatal("no memory for the stack of task %s (%zu bytes reserved); lower the number "
                   "of tasks or gt_config.stack_size, or raise the address-space limit",
@@ -282,7 +292,7 @@ static void release_stack(struct gti_worker *w, void *stack)
     struct gti_stack *s = stack;
     gti_san_fiber_destroy(w);
     if (gti_unlikely(gti_stack_push(&w->stacks, s)))
-        gti_worker_on_os_stack(w, spill_stacks, &(struct stack_job){w, s->size_class});
+        spill_slow(w, s->size_class);
 }
 
 /* The task is over; `t` becomes free. */
