@@ -48,7 +48,9 @@ typedef struct gt_config {
     int workers;
     /* Stack of a task that asks for none, GT_MIN_STACK..GT_MAX_STACK; default
      * 64 KiB, or GT_STACK_SIZE in the environment. Rounded up to a power of
-     * two. Address space is reserved; memory is used page by page on touch. */
+     * two, all of it for the task: guard and the runtime's own frames come on
+     * top. Address space is reserved; memory is used page by page on touch, and
+     * what a task used beyond the first 64 KiB is given back when it ends. */
     size_t stack_size;
     /* How long an idle worker looks for work before it sleeps, in ns; default
      * 50,000, and 0 with one worker. Negative: sleep at once. */
@@ -64,8 +66,11 @@ typedef struct gt_config {
     /* OS threads that may stand in for workers that are in a blocking call or
      * hogged, 1..GT_MAX_SPARES; default 64. Made when needed, then kept. */
     int spares;
-    /* Bytes of idle stacks that a worker keeps resident; default 64 MiB, or
-     * GT_STACK_RETAIN in the environment. */
+    /* Bytes of idle stacks that stay resident, for each worker; default 64 MiB,
+     * or GT_STACK_RETAIN in the environment (there 0 means none). What is above
+     * is given back when a task ends, and so is the memory of stacks that no
+     * task used for one to two seconds. Small stacks lose it by blocks of
+     * 2 MiB, when no task is on any stack of the block. */
     size_t stack_retain;
     unsigned flags; /* GT_STACK_PROFILE, GT_NO_DEADLOCK_EXIT */
 } gt_config;
@@ -123,8 +128,12 @@ int64_t gt_run(const gt_config *config, gt_fn *fn, void *arg);
 
 typedef struct gt_attr {
     /* GT_MIN_STACK..GT_MAX_STACK; 0: gt_config.stack_size. Or, for millions
-     * of tiny tasks, 2048 or 4096: a slot without a guard page, with a canary
-     * that is checked at each switch. Such a task may not call printf(). */
+     * of tiny tasks, exactly 2048 or 4096: a slot in huge pages, without a guard
+     * page, with a canary that is checked at each switch; every other size
+     * below GT_MIN_STACK is refused. The runtime needs some 300 bytes of it in
+     * optimised builds. Such a task may not call printf(); and link with
+     * -Wl,-z,now, since the first call of a shared function takes 1.5 KiB when
+     * it is bound lazily. Built with a sanitizer, small means GT_MIN_STACK. */
     size_t stack_size;
     unsigned flags;   /* GT_BOUND */
     int worker;       /* with GT_BOUND: the only worker that runs the task */
@@ -383,7 +392,8 @@ enum gt_guard {
      * with frames larger than a page is built with -fstack-clash-protection */
     GT_GUARD_MADVISE = 1,
     GT_GUARD_MPROTECT, /* mprotect below every stack, while the map count lasts */
-    GT_GUARD_CANARY    /* a canary at the stack's end, checked at the next switch */
+    GT_GUARD_CANARY    /* a canary at the stack's end, checked at the next switch;
+                        * small stacks always have this one */
 };
 
 /* Since gt_start(): of one worker or spare, or the sum over all. Counters are
@@ -400,7 +410,10 @@ typedef struct gt_counters {
     uint64_t polls, events;     /* looks at the network; tasks made ready by them */
     uint64_t blocking;          /* blocking calls begun */
     uint64_t hogs;              /* times it was found hogged */
-    uint64_t retained_bytes;    /* of idle stacks, resident */
+    /* Of idle stacks, resident: for those that the worker holds itself the most
+     * it may be; the sum also has those shared by all, whose growth may count
+     * late for the last few hundred. */
+    uint64_t retained_bytes;
 } gt_counters;
 
 typedef struct gt_stats {
@@ -427,7 +440,9 @@ typedef struct gt_stack_use {
 } gt_stack_use;
 
 /* With GT_STACK_PROFILE: how deep the stacks of finished tasks were used, per
- * entry function. Fills up to `max` entries, returns how many there are. */
+ * entry function (1024 at most), the runtime's own frames of some 300 bytes
+ * included. Fills up to `max` entries, returns how many there are. Until the
+ * next gt_start(), so also after gt_stop(). */
 int gt_stack_profile(gt_stack_use *ret_use, int max);
 
 /* Write the state, name and waiting place of every task to `fd`. Any thread;
