@@ -14,8 +14,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#define ACTORS   4 /* of each side */
-#define CHANNELS 4
+#define ACTORS   4 /* of each kind */
+#define CHANNELS ACTORS
 
 #ifdef SANITIZED
 #define EACH 300
@@ -27,6 +27,7 @@ struct stress {
     const struct flavour *f;
     void *chan[CHANNELS];
     uint64_t seed;
+    bool plain; /* each channel has a receiver of its own, too */
     atomic_uchar arrived[ACTORS * EACH];
     atomic_uint errors;
 };
@@ -54,9 +55,9 @@ static int choose(struct actor *a, const bool *closed, enum tb_op op, uint32_t *
     return n;
 }
 
-static int64_t some_deadline(struct actor *a)
+static int64_t some_deadline(struct actor *a, bool may_stay)
 {
-    switch (next_random(&a->random) % 4) {
+    switch (next_random(&a->random) % (may_stay ? 4 : 2)) {
     case 0:
         return 0;
     case 1:
@@ -66,19 +67,23 @@ static int64_t some_deadline(struct actor *a)
     }
 }
 
-/* One select, until it happened; a fourth of them as a plain call. */
-static struct any_case *move_one(struct actor *a, struct any_case *cases, int n)
+/* One select, until it happened; a fourth of them as a plain call. Who may not
+ * stay gives up once a deadline has passed: NULL. */
+static struct any_case *move_one(struct actor *a, struct any_case *cases, int n, bool may_stay)
 {
     const struct flavour *f = a->s->f;
     int chosen;
 
-    if (n == 1 && next_random(&a->random) % 4 == 0) {
+    if (may_stay && (n == 1 || cases[0].op == TB_SEND) && next_random(&a->random) % 4 == 0) {
         cases[0].result = cases[0].op == TB_SEND ? f->chan_send(cases[0].chan, cases[0].elem)
                                                  : f->chan_recv(cases[0].chan, cases[0].elem);
         return &cases[0];
     }
-    while ((chosen = f->chan_select(cases, n, some_deadline(a))) == -ETIMEDOUT)
+    while ((chosen = f->chan_select(cases, n, some_deadline(a, may_stay))) == -ETIMEDOUT) {
+        if (!may_stay)
+            return NULL;
         sched_yield();
+    }
     if (chosen >= 0 && chosen < n)
         return &cases[chosen];
     atomic_fetch_add(&a->s->errors, 1);
@@ -98,12 +103,32 @@ static void produce(void *arg)
 
         for (int i = 0; i < n; i++)
             elems[i] = a->id * EACH + k;
-        if (move_one(a, cases, n)->result != 0)
+        if (move_one(a, cases, n, true)->result != 0)
             atomic_fetch_add(&a->s->errors, 1);
     }
 }
 
-/* Until each channel has been found closed. */
+static void arrive(struct stress *s, uint32_t message)
+{
+    if (message < ACTORS * EACH)
+        atomic_fetch_add(&s->arrived[message], 1);
+    else
+        atomic_fetch_add(&s->errors, 1);
+}
+
+/* One channel, without any select. */
+static void consume_plainly(void *arg)
+{
+    struct actor *a = arg;
+    uint32_t message;
+
+    while (a->s->f->chan_recv(a->s->chan[a->id], &message) == 0)
+        arrive(a->s, message);
+}
+
+/* Until each channel has been found closed. Without plain receivers one may
+ * wait for ever only over all channels that are open: a sender may want just
+ * the one that was left out. */
 static void consume(void *arg)
 {
     struct actor *a = arg;
@@ -114,10 +139,15 @@ static void consume(void *arg)
     int n;
 
     while ((n = choose(a, closed, TB_RECV, elems, cases)) > 0) {
-        struct any_case *c = move_one(a, cases, n);
+        int left = 0;
 
-        if (c->result == 0 && *(uint32_t *)c->elem < ACTORS * EACH) {
-            atomic_fetch_add(&s->arrived[*(uint32_t *)c->elem], 1);
+        for (int k = 0; k < CHANNELS; k++)
+            left += !closed[k];
+        struct any_case *c = move_one(a, cases, n, n == left || s->plain);
+        if (c == NULL)
+            continue;
+        if (c->result == 0) {
+            arrive(s, *(uint32_t *)c->elem);
         } else if (c->result == -EPIPE) {
             for (int k = 0; k < CHANNELS; k++)
                 closed[k] |= s->chan[k] == c->chan;
@@ -129,26 +159,27 @@ static void consume(void *arg)
 
 static void stress_once(struct stress *s, const size_t *capacity)
 {
-    struct actor actors[2][ACTORS];
-    struct tb_group groups[2];
+    static const tb_fn fn[] = {produce, consume, consume_plainly};
+    struct actor actors[3][ACTORS];
+    struct tb_group groups[3];
     size_t wrong = 0;
 
     for (int k = 0; k < CHANNELS; k++) {
         s->chan[k] = s->f->chan_create(sizeof(uint32_t), capacity[k]);
         assert_non_null(s->chan[k]);
     }
-    for (int side = 0; side < 2; side++) {
+    for (int side = 0; side < 3; side++) {
         s->f->group_init(&groups[side]);
-        for (uint32_t k = 0; k < ACTORS; k++) {
+        for (uint32_t k = 0; k < ACTORS && (side < 2 || s->plain); k++) {
             actors[side][k] = (struct actor){s, k, next_random(&s->seed)};
-            assert_int_equal(
-                tb_group_spawn(&groups[side], side ? consume : produce, &actors[side][k], NULL), 0);
+            assert_int_equal(tb_group_spawn(&groups[side], fn[side], &actors[side][k], NULL), 0);
         }
     }
     tb_group_wait(&groups[0]);
     for (int k = 0; k < CHANNELS; k++)
         s->f->chan_close(s->chan[k]);
     tb_group_wait(&groups[1]);
+    tb_group_wait(&groups[2]);
     for (size_t k = 0; k < ACTORS * EACH; k++)
         wrong += atomic_exchange(&s->arrived[k], 0) != 1;
     assert_int_equal(wrong, 0);
@@ -167,8 +198,10 @@ static void stress_all(void *arg)
     assert_non_null(s);
     s->f = arg;
     s->seed = seed;
-    for (size_t k = 0; k < COUNT_OF(capacity); k++)
-        stress_once(s, capacity[k]);
+    for (size_t k = 0; k < 2 * COUNT_OF(capacity); k++) {
+        s->plain = k >= COUNT_OF(capacity);
+        stress_once(s, capacity[k % COUNT_OF(capacity)]);
+    }
     free(s);
 }
 
