@@ -51,14 +51,13 @@ static GTI_NOINLINE int park_outside(gti_hook *hook, void *arg, int64_t deadline
 
 int gti_ready_outside(struct gti_task *t)
 {
-    /* The thread may be gone as soon as it sees the store; a wake of an
-     * address that nobody waits on is harmless. */
-    uint32_t *word = &t->state.v_;
     if (t->flags & GTI_TASK_COUNTED)
         GTI_SUB(gti_rt.outside_waiting, 1u, relaxed);
     /* Ordering: release, edge OUTSIDE-WAKE -> park_outside(). */
     GTI_STORE(t->state, (uint32_t)GTI_READY, release);
-    gti_os_futex_wake(word, 1);
+    /* The thread may be gone as soon as it sees the store; a wake of an
+     * address that nobody waits on is harmless. */
+    gti_os_futex_wake(&t->state.v_, 1);
     return 0;
 }
 

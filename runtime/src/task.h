@@ -63,9 +63,10 @@ struct gti_task;
 /* A place in a wait queue (waitq.h). Most tasks wait in one, the one that is
  * part of their descriptor; a select has one per case. */
 struct gti_waiter {
-    struct gti_waiter *next, *prev;
-    uintptr_t task; /* | GTI_CONTESTED */
-    void *slot;     /* hand-off: address of the element to copy from or to */
+    GTI_PLAIN(struct gti_waiter *) next;
+    GTI_PLAIN(struct gti_waiter *) prev;
+    GTI_PLAIN(uintptr_t) task; /* | GTI_CONTESTED */
+    GTI_PLAIN(void *) slot;    /* hand-off: address of the element to copy from or to */
 };
 
 /* Set in gti_waiter.task when somebody else may wake the task too: another
@@ -94,18 +95,18 @@ struct gti_task {
     struct gt_group *group;
     /* second cache line */
     struct gti_waiter wait;
-    struct gti_task *prev;      /* timer wheel */
-    int64_t deadline;           /* timer wheel: tick to fire at */
-    GTI_ATOMIC(uint32_t) claim; /* contested waits: 1 once somebody won the right to wake */
-    uint16_t wheel;             /* index of the worker on whose wheel it is or was */
-    uint8_t on_wheel;           /* enum gti_on_wheel; under the wheel's lock */
-    uint8_t wait_kind;          /* enum gti_wait_kind */
+    struct gti_task *prev;       /* timer wheel */
+    int64_t deadline;            /* timer wheel: tick to fire at */
+    GTI_ATOMIC(uint32_t) claim;  /* contested waits: 1 once somebody won the right to wake */
+    GTI_PLAIN(uint16_t) wheel;   /* index of the worker on whose wheel it is or was */
+    GTI_PLAIN(uint8_t) on_wheel; /* enum gti_on_wheel; under the wheel's lock */
+    uint8_t wait_kind;           /* enum gti_wait_kind */
     const char *name;
     GTI_FIBER
 } __attribute__((aligned(GTI_CACHE_LINE)));
 
 static_assert(offsetof(struct gti_task, context) == 0, "the assembler switches tasks");
-#ifndef GTI_TSAN
+#if !defined(GTI_TSAN) && !defined(GTI_RELACY)
 static_assert(sizeof(struct gti_task) == 2 * GTI_CACHE_LINE, "two cache lines");
 #endif
 

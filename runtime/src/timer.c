@@ -1,6 +1,8 @@
 /* See timer.h. */
 #include "timer.h"
 
+#include <string.h>
+
 #include "task.h"
 
 #define DIGIT(tick, level)                                                                         \
@@ -19,7 +21,8 @@ static uint64_t tick_at_or_after(int64_t ns)
 
 void gti_timers_init(struct gti_timers *timers, int64_t now)
 {
-    *timers = (struct gti_timers){.now = tick_at_or_before(now)};
+    memset(timers, 0, sizeof *timers);
+    timers->now = tick_at_or_before(now);
 }
 
 /* The lock is held; the store is atomic for those who look without it. */

@@ -41,17 +41,19 @@ struct gti_task *gti_waitq_take(gt_waitq *q)
 
 void gti_waitq_remove(gt_waitq *q, struct gti_waiter *wt)
 {
-    if (wt->prev == GTI_OFF_QUEUE)
+    struct gti_waiter *prev = wt->prev, *next = wt->next;
+    if (prev == GTI_OFF_QUEUE)
         return;
-    bool is_first = q->head_ == wt;
-    if (is_first)
-        q->head_ = wt->next;
+    if (gti_waitq_first(q) == wt) {
+        prev = NULL;
+        q->head_ = next;
+    } else {
+        prev->next = next;
+    }
+    if (next)
+        next->prev = prev;
     else
-        wt->prev->next = wt->next;
-    if (wt->next)
-        wt->next->prev = wt->prev;
-    else
-        q->tail_ = is_first ? NULL : wt->prev;
+        q->tail_ = prev;
     wt->prev = GTI_OFF_QUEUE;
 }
 
