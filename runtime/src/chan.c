@@ -69,7 +69,10 @@ static const struct mode until_mode = {false, true, UNTIL};
 
 GTI_INLINE void copy(struct mode m, const gt_chan *ch, void *to, const void *from)
 {
-    memcpy(to, from, m.word ? 8 : ch->elem_size);
+    if (m.word || gti_likely(ch->elem_size == 8))
+        memcpy(to, from, 8);
+    else
+        memcpy(to, from, ch->elem_size);
 }
 
 GTI_INLINE char *place(struct mode m, gt_chan *ch, size_t at)

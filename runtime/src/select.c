@@ -52,14 +52,36 @@ static gt_case *merge(gt_case *a, gt_case *b)
     return first;
 }
 
-/* The cases that take part, linked in the order of their channels' addresses. */
-static gt_case *sort(gt_case *cases, int n)
+static gt_case *sort_many(gt_case *cases, int n)
 {
     if (n == 1) {
         place_of(cases)->next = NULL;
         return cases->op == GT_OFF ? NULL : cases;
     }
-    return merge(sort(cases, n / 2), sort(cases + n / 2, n - n / 2));
+    return merge(sort_many(cases, n / 2), sort_many(cases + n / 2, n - n / 2));
+}
+
+static gt_case *sort_few(gt_case *cases, int n)
+{
+    gt_case *first = NULL;
+    for (gt_case *c = cases; c < cases + n; c++) {
+        if (c->op == GT_OFF)
+            continue;
+        gt_case **at = &first;
+        while (*at && (uintptr_t)(*at)->chan < (uintptr_t)c->chan)
+            at = &place_of(*at)->next;
+        place_of(c)->next = *at;
+        *at = c;
+    }
+    return first;
+}
+
+#define FEW 8
+
+/* The cases that take part, linked in the order of their channels' addresses. */
+GTI_INLINE gt_case *sort(gt_case *cases, int n)
+{
+    return gti_likely(n <= FEW) ? sort_few(cases, n) : sort_many(cases, n);
 }
 
 /* The next case on another channel. */
@@ -72,13 +94,13 @@ GTI_INLINE gt_case *next_channel(gt_case *c)
     return c;
 }
 
-static void lock_all(gt_case *first)
+GTI_INLINE void lock_all(gt_case *first)
 {
     for (gt_case *c = first; c; c = next_channel(c))
         gti_spin_lock(c->chan->lock);
 }
 
-static void unlock_all(gt_case *first)
+GTI_INLINE void unlock_all(gt_case *first)
 {
     gt_case *next;
     for (gt_case *c = first; c; c = next) {
@@ -98,7 +120,7 @@ static void unlock_hook(struct gti_worker *w, void *first)
 /* ---- cases that are possible now ------------------------------------------ */
 
 /* Is there a waiter whose claim could be won? Those that are lost go. */
-static bool has_waiter(gt_waitq *q)
+GTI_INLINE bool has_waiter(gt_waitq *q)
 {
     while (gti_waitq_is_contested(q)) {
         struct gti_waiter *wt = gti_waitq_first(q);
@@ -110,7 +132,7 @@ static bool has_waiter(gt_waitq *q)
     return q->head_ != NULL;
 }
 
-static bool is_possible(const gt_case *c)
+GTI_INLINE bool is_possible(const gt_case *c)
 {
     gt_chan *ch = c->chan;
     if (ch->closed)
