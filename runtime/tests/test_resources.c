@@ -50,9 +50,9 @@ static void workload(void *arg)
     gt_sem_init(&gate, 0);
     for (int i = 0; i < TASKS; i++) {
         gt_attr big = {.stack_size = (size_t)1 << (17 + i % 3)};
-        bool is_big = i % 50 == 0;
-        int err =
-            gt_group_spawn(&group, is_big ? big_stack : wait_at_gate, NULL, is_big ? &big : NULL);
+        gt_attr small = {.stack_size = 4096};
+        const gt_attr *attr = i % 50 == 0 ? &big : i % 50 == 1 ? &small : NULL;
+        int err = gt_group_spawn(&group, attr == &big ? big_stack : wait_at_gate, NULL, attr);
         CHECK(err == 0 || err == -ENOMEM);
         spawned += err == 0;
     }
