@@ -104,25 +104,26 @@ class Tools(unittest.TestCase):
             self.assertEqual(self.stopped(command).splitlines(), [answer])
         self.assertEqual(gdb("gt tasks").splitlines(), ["there is no process and no core file"])
 
-    def assert_walks(self, text, function):
-        walks = re.findall(r"^WALK (\w+) (.*)$", text, re.M)
-        self.assertGreater(len(walks), 50, text)
-        inside = [w for w in walks if w[1].split()[0] == function]
-        self.assertGreater(len(inside), 15, text)
-        for kind, frames in walks:
-            if frames.endswith(" gti_context_call"):
-                continue   # gdb takes a caller on a stack further down for a corrupt one
-            self.assertEqual(kind, "whole", frames)
-            self.assertIn(frames.split()[-1], ENDS, frames)
-            self.assertNotIn("??", frames)
+    def assert_walks(self, function, first):
+        """Walks from each instruction of the function, when it is entered next
+        after `first`, end well; so do those from what it calls."""
+        for steps in ("stepi 40", "nexti " + function):
+            text = gdb("break *" + function, *first, "run", "delete", "walk " + steps)
+            walks = re.findall(r"^WALK (\w+) (.*)$", text, re.M)
+            self.assertGreater(len(walks), 15, text)
+            for kind, frames in walks:
+                if frames.endswith(" gti_context_call"):
+                    continue   # gdb takes a caller on a stack further down for a corrupt one
+                self.assertEqual(kind, "whole", frames)
+                self.assertIn(frames.split()[-1], ENDS, frames)
+                self.assertNotIn("??", frames)
 
     def test_gdb_unwinds_at_every_instruction_of_a_switch(self):
         for skipped in (0, 1, 50, 110, 111, 120):   # into fresh tasks, then from one saved task to another
-            text = gdb("break *gti_context_switch", "ignore 1 %d" % skipped, "run", "delete", "walk 60")
-            self.assert_walks(text, "gti_context_switch")
+            self.assert_walks("gti_context_switch", ["ignore 1 %d" % skipped])
 
     def test_gdb_unwinds_at_every_instruction_of_a_leave(self):
-        self.assert_walks(gdb("break *gti_context_leave", "run", "delete", "walk 60"), "gti_context_leave")
+        self.assert_walks("gti_context_leave", [])
 
 
 if __name__ == "__main__":
