@@ -87,13 +87,13 @@ static void row_push(const struct row *row, struct gti_stack **list)
     }
 }
 
-/* One past the neighbours of number `i`: with guards between them that neither
- * call minds. Canaries must not be dropped. */
+/* One past the neighbours of number `i`. The guards between them mind neither
+ * call. A canary must not be dropped: its stack begins a page above its slot,
+ * so that nothing below is its neighbour. */
 static unsigned neighbours(const struct row *row, unsigned i)
 {
     unsigned end = i + 1;
-    while (end < row->n && !row->s[i]->canary && !row->s[end]->canary &&
-           row->s[end]->base == slot_end(row->s[end - 1]))
+    while (end < row->n && row->s[end]->base == slot_end(row->s[end - 1]))
         end++;
     return end;
 }
