@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "os_linux.h"
@@ -119,6 +120,8 @@ static int arm(int fd, struct entry *e, unsigned events)
         /* Never seen, or closed and opened again: another file. */
         e->generation++;
         err = gti_netpoll_arm(fd, events, tag_of(fd, e), false);
+        if (err == -EEXIST) /* a file that was here before, and lived on as a duplicate */
+            err = gti_netpoll_arm(fd, events, tag_of(fd, e), true);
         e->is_known = err == 0;
     }
     return err;
@@ -196,7 +199,8 @@ bool gti_netpoll_become_poller(struct gti_worker *w)
     int none = 0;
     if (!gti_netpoll_is_wanted() || !GTI_CAS(gti_netpoll.poller, none, w->id + 1, relaxed))
         return false;
-    /* Who finds us asleep finds us the poller.
+    /* Who wakes us from now on finds us the poller; who did before has changed
+     * our word, and we see that.
      * Ordering: seq_cst, edge POLLER <-> gti_netpoll_is_poller(). */
     GTI_FENCE(seq_cst);
     return true;
@@ -207,6 +211,12 @@ bool gti_netpoll_is_poller(int worker)
     /* Ordering: seq_cst, edge POLLER <-> gti_netpoll_become_poller(). */
     GTI_FENCE(seq_cst);
     return GTI_LOAD(gti_netpoll.poller, relaxed) == worker + 1;
+}
+
+void gti_netpoll_interrupt_anybody(void)
+{
+    if (GTI_LOAD(gti_netpoll.poller, relaxed) != 0)
+        gti_netpoll_interrupt();
 }
 
 void gti_netpoll_sleep(struct gti_worker *w, int64_t deadline)
@@ -222,9 +232,18 @@ void gti_netpoll_resign(void)
 
 /* ---- waiting ------------------------------------------------------------------ */
 
+/* poll() says of a regular file that it is ready; the rest of us says -EPERM. */
+static bool cannot_be_polled(int fd)
+{
+    struct stat st;
+    return fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode));
+}
+
 static int poll_outside(int fd, unsigned events, int64_t deadline)
 {
     struct pollfd p = {.fd = fd};
+    if (fd < 0)
+        return -EBADF;
     p.events = (short)((events & GT_READABLE ? POLLIN | POLLRDHUP : 0) |
                        (events & GT_WRITABLE ? POLLOUT : 0));
     int n = gti_os_poll(&p, deadline);
@@ -232,18 +251,45 @@ static int poll_outside(int fd, unsigned events, int64_t deadline)
         return n == 0 ? -ETIMEDOUT : n;
     if (p.revents & POLLNVAL)
         return -EBADF;
+    if (cannot_be_polled(fd))
+        return -EPERM;
     if (p.revents & (POLLERR | POLLHUP))
         return (int)events;
     return (p.revents & (POLLIN | POLLRDHUP) ? (int)GT_READABLE : 0) |
            (p.revents & POLLOUT ? (int)GT_WRITABLE : 0);
 }
 
+/* Hook: the entry may be had again. */
+static void unlock_entry(struct gti_worker *w, void *lock)
+{
+    w->holds_entry = false;
+    gti_park_unlock(w, lock);
+}
+
+/* With the entry's lock held. */
 static int wait_armed(struct gti_worker *w, struct entry *e, unsigned events, int64_t deadline)
 {
+    struct gti_task *self = w->current;
     void *wanted = (void *)(uintptr_t)events;
-    if (deadline == INT64_MAX)
-        return gti_waitq_wait(w, &e->waiters, &e->lock, wanted, GTI_WAIT_FD);
-    return gti_waitq_wait_until(w, &e->waiters, &e->lock, wanted, GTI_WAIT_FD, deadline);
+    /* On its way out of the task the worker may do its housekeeping: a report
+     * for this entry would then wait for the lock, for ever. */
+    w->holds_entry = true;
+    self->wait_kind = GTI_WAIT_FD;
+    if (deadline == INT64_MAX) {
+        self->wait.task = (uintptr_t)self;
+        self->wait.slot = wanted;
+        gti_waitq_push(&e->waiters, &self->wait);
+        return gti_park(w, unlock_entry, &e->lock);
+    }
+    gti_waiter_contest(&self->wait, self, wanted);
+    gti_waitq_push(&e->waiters, &self->wait);
+    int result = gti_park_until(w, unlock_entry, &e->lock, deadline);
+    if (result == -ETIMEDOUT) {
+        gti_spin_lock(e->lock);
+        gti_waitq_remove(&e->waiters, &self->wait);
+        gti_spin_unlock(e->lock);
+    }
+    return result;
 }
 
 int gt_poll(int fd, unsigned events, int64_t deadline)
@@ -254,11 +300,11 @@ int gt_poll(int fd, unsigned events, int64_t deadline)
     struct gti_worker *w = gti_worker_self();
     if (!w)
         return poll_outside(fd, events, deadline);
+    if (deadline <= 0 || (deadline != INT64_MAX && deadline <= gti_os_now()))
+        return poll_outside(fd, events, 0); /* does not wait */
     int err = find(fd, true, &e);
     if (err)
         return err;
-    if (deadline <= 0 || (deadline != INT64_MAX && deadline <= gti_os_now()))
-        return poll_outside(fd, events, 0); /* does not wait */
     gti_spin_lock(e->lock);
     err = arm(fd, e, events | events_wanted(e));
     if (err) {
@@ -277,13 +323,13 @@ int gt_poll(int fd, unsigned events, int64_t deadline)
 int gt_close(int fd)
 {
     struct entry *e;
-    struct gti_task *waiters = NULL;
-    if (find(fd, false, &e) == 0) {
-        gti_spin_lock(e->lock);
-        waiters = take(e, GT_READABLE | GT_WRITABLE);
-        gti_spin_unlock(e->lock);
-    }
+    if (find(fd, false, &e) != 0)
+        return close(fd) == 0 ? 0 : -errno;
+    /* With the lock held: who waits from now on finds it closed. */
+    gti_spin_lock(e->lock);
+    struct gti_task *waiters = take(e, GT_READABLE | GT_WRITABLE);
     int err = close(fd) == 0 ? 0 : -errno;
+    gti_spin_unlock(e->lock);
     gti_ready_list(gti_worker_self(), waiters, -EBADF);
     return err;
 }

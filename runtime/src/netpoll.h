@@ -44,7 +44,9 @@ GTI_INLINE bool gti_netpoll_is_wanted(void)
 
 /* Make tasks ready whose descriptors are; does not wait. */
 void gti_netpoll_look(struct gti_worker *w);
-/* Before the worker announces that it sleeps: true if it is the poller now. */
+/* After the worker announced that it sleeps, before its last look: true if it
+ * is the poller now. Who woke it before that did not know; so it may sleep only
+ * if its word says SLEEPING still. */
 bool gti_netpoll_become_poller(struct gti_worker *w);
 /* The poller sleeps until something happens or `deadline`. */
 void gti_netpoll_sleep(struct gti_worker *w, int64_t deadline);
@@ -64,6 +66,8 @@ int gti_netpoll_arm(int fd, unsigned events, uint64_t tag, bool is_known);
 /* deadline 0: do not wait. Returns the number of reports. */
 int gti_netpoll_collect(struct gti_worker *w, int64_t deadline);
 void gti_netpoll_report(struct gti_worker *w, uint64_t tag, unsigned events);
+/* Interrupt the poller, if there is one. */
+void gti_netpoll_interrupt_anybody(void);
 void gti_netpoll_interrupt(void);
 
 #endif

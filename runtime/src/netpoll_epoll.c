@@ -66,6 +66,8 @@ int gti_netpoll_collect(struct gti_worker *w, int64_t deadline)
     for (int i = 0; i < n; i++)
         if (ev[i].data.u64 != INTERRUPTION)
             gti_netpoll_report(w, ev[i].data.u64, events_of(ev[i].events));
+        else if (!gti_netpoll_is_poller(w->id))
+            gti_netpoll_interrupt_anybody(); /* it was meant for another */
     return n;
 }
 

@@ -131,7 +131,7 @@ static void housekeeping(void *worker)
     gti_worker_drain_inbox(w);
     if (GTI_LOAD(w->tick, relaxed) % GTI_AGE_STACKS == 0)
         gti_stacks_age(&w->stacks, gti_os_now());
-    if (gti_netpoll_is_wanted())
+    if (gti_netpoll_is_wanted() && !w->holds_entry)
         look_at_network(w);
     if (!gti_inject_is_empty()) {
         struct gti_task *t = gti_inject_pop();

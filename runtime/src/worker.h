@@ -62,6 +62,7 @@ struct gti_worker {
     GTI_ATOMIC(uint32_t) vain;                /* yields that found nothing else to run */
     bool alone; /* gt_start() made one worker: no thieves, no binding */
     bool spare;
+    bool holds_entry; /* leaves a task with the lock of a descriptor held (netpoll.c) */
     /* Completions and reservations not yet booked on a group (group.h). */
     struct gt_group *credit_group;
     int64_t credit;
@@ -111,9 +112,9 @@ struct gti_runtime {
     struct gti_idle idle GTI_NO_SHARING;
     GTI_ATOMIC(uint32_t) stopping GTI_NO_SHARING;
     GTI_ATOMIC(uint32_t) running;
-    GTI_ATOMIC(uint32_t) forked;          /* this is a child of the process that started it */
+    GTI_ATOMIC(uint32_t) forked;             /* this is a child of the process that started it */
     GTI_ATOMIC(uint32_t) outside_submitting; /* threads that hand a task over: stop waits */
-    GTI_ATOMIC(uint32_t) outside_waiting; /* threads that only a task can wake */
+    GTI_ATOMIC(uint32_t) outside_waiting;    /* threads that only a task can wake */
     GTI_ATOMIC(uint64_t) spawned_outside;
     GTI_ATOMIC(uint64_t) wakes_outside;
 };

@@ -33,6 +33,8 @@ static void futex_wake(struct gti_worker *w, int sleeper)
     count_wake(w);
     if (gti_trace_is_on())
         gti_trace_record(w, GTI_TRACE_WAKE, NULL, (uint32_t)sleeper);
+    if (w && w->id == sleeper)
+        return; /* it looks at its queues again anyway */
     if (gti_netpoll_is_poller(sleeper)) {
         gti_netpoll_interrupt();
         return;
@@ -196,8 +198,8 @@ static void nap(struct gti_worker *w, struct gti_idle_slot *slot, int64_t until)
 static struct gti_task *sleep_once(struct gti_worker *w)
 {
     struct gti_idle_slot *slot = &gti_rt.idle.slot[w->id];
-    bool is_poller = gti_netpoll_become_poller(w);
     gti_idle_prepare(&gti_rt.idle, slot);
+    bool is_poller = gti_netpoll_become_poller(w);
     struct gti_task *t = any_work(w);
     if (!t && !gti_worker_leaving(w)) {
         int64_t until = gti_worker_next_timer(w);
@@ -206,10 +208,10 @@ static struct gti_task *sleep_once(struct gti_worker *w)
         GTI_COUNT(w->count.sleeps);
         if (gti_trace_is_on())
             gti_trace_record(w, GTI_TRACE_SLEEP, NULL, 0);
-        if (is_poller)
-            gti_netpoll_sleep(w, until);
-        else
+        if (!is_poller)
             nap(w, slot, until);
+        else if (GTI_LOAD(slot->word, relaxed) == (uint32_t)GTI_SLEEPING)
+            gti_netpoll_sleep(w, until);
         if (gti_trace_is_on())
             gti_trace_record(w, GTI_TRACE_AWAKE, NULL, 0);
     }

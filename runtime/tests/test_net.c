@@ -1,0 +1,827 @@
+/* Waiting for descriptors: what is refused, deadlines, several tasks at one
+ * descriptor, descriptors that are closed or reused meanwhile, errors of
+ * sockets. Everything here goes over pipes, socket pairs and 127.0.0.1:0. */
+#include "common.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "wrap.h"
+
+#define MS INT64_C(1000000)
+
+static void spawn(gt_group *group, gt_fn *fn, void *arg)
+{
+    CHECK(gt_group_spawn(group, fn, arg, NULL) == 0);
+}
+
+static void on_one_and_two_workers(gt_fn *fn)
+{
+    for (int workers = 1; workers <= 2; workers++)
+        run_on(workers, fn, NULL);
+}
+
+static void make_pipe(int fds[2])
+{
+    CHECK(pipe2(fds, O_CLOEXEC) == 0);
+}
+
+static void make_pair(int fds[2])
+{
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0);
+}
+
+static void close_both(const int fds[2])
+{
+    close(fds[0]);
+    close(fds[1]);
+}
+
+static struct sockaddr_in listen_on(int backlog, int *ret_fd)
+{
+    struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof addr;
+    *ret_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CHECK(*ret_fd >= 0 && bind(*ret_fd, (struct sockaddr *)&addr, sizeof addr) == 0);
+    CHECK(listen(*ret_fd, backlog) == 0);
+    CHECK(getsockname(*ret_fd, (struct sockaddr *)&addr, &len) == 0);
+    return addr;
+}
+
+static int tcp_socket(void)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CHECK(fd >= 0);
+    return fd;
+}
+
+static int connect_to(const struct sockaddr_in *addr, int fd, int64_t deadline)
+{
+    return gt_connect(fd, (const struct sockaddr *)addr, sizeof *addr, deadline);
+}
+
+static int open_fds(void)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    CHECK(dir);
+    int n = 0;
+    while (readdir(dir))
+        n++;
+    closedir(dir);
+    return n;
+}
+
+/* ---- what is refused -------------------------------------------------------------- */
+
+static void refuse(void *arg)
+{
+    const int64_t deadlines[] = {GT_NEVER, 0, -1, gt_now() + 1000 * MS};
+    int fds[2];
+    char c;
+    (void)arg;
+    make_pipe(fds);
+    int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    int dir = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CHECK(file >= 0 && dir >= 0);
+    for (size_t i = 0; i < COUNT_OF(deadlines); i++) {
+        CHECK(gt_poll(fds[0], 0, deadlines[i]) == -EINVAL);
+        CHECK(gt_poll(fds[0], 4, deadlines[i]) == -EINVAL);
+        CHECK(gt_poll(fds[0], GT_READABLE | 8, deadlines[i]) == -EINVAL);
+        CHECK(gt_poll(-1, GT_READABLE, deadlines[i]) == -EBADF);
+        CHECK(gt_poll(INT32_MIN, GT_READABLE, deadlines[i]) == -EBADF);
+        CHECK(gt_poll(file, GT_READABLE, deadlines[i]) == -EPERM);
+        CHECK(gt_poll(dir, GT_READABLE, deadlines[i]) == -EPERM);
+        CHECK(gt_read(-1, &c, 1, deadlines[i]) == -EBADF);
+        CHECK(gt_write(-1, &c, 1, deadlines[i]) == -EBADF);
+        CHECK(gt_read(fds[0], NULL, 1, deadlines[i]) == -EINVAL);
+        CHECK(gt_write(fds[1], NULL, 1, deadlines[i]) == -EINVAL);
+        CHECK(gt_read(file, &c, 1, deadlines[i]) == 1); /* does not wait */
+        CHECK(gt_accept(-1, NULL, NULL, deadlines[i]) == -EBADF);
+        CHECK(gt_accept(fds[0], NULL, NULL, deadlines[i]) == -ENOTSOCK);
+        CHECK(gt_connect(-1, NULL, 0, deadlines[i]) == -EBADF);
+    }
+    CHECK(gt_close(-1) == -EBADF);
+    int closed = fds[0];
+    CHECK(gt_close(closed) == 0);
+    CHECK(gt_close(closed) == -EBADF);
+    CHECK(gt_poll(closed, GT_READABLE, GT_NEVER) == -EBADF);
+    CHECK(gt_poll(closed, GT_READABLE, 0) == -EBADF);
+    close(fds[1]);
+    close(file);
+    close(dir);
+}
+
+static void *refuse_outside(void *arg)
+{
+    refuse(arg);
+    return NULL;
+}
+
+static void what_cannot_be_waited_for_is_refused_by_name(void **state)
+{
+    (void)state;
+    on_one_and_two_workers(refuse);
+    join(outside(refuse_outside, NULL)); /* with no runtime */
+    assert_int_equal(gt_start(&(gt_config){.workers = 1}), 0);
+    join(outside(refuse_outside, NULL));
+    assert_int_equal(gt_stop(), 0);
+}
+
+/* ---- deadlines --------------------------------------------------------------------- */
+
+static void keep_deadlines(void *arg)
+{
+    const int64_t past[] = {0, -1, INT64_MIN, 1, gt_now() - 1, gt_now()};
+    int fds[2];
+    char c;
+    (void)arg;
+    make_pipe(fds);
+    for (size_t i = 0; i < COUNT_OF(past); i++) {
+        CHECK(gt_poll(fds[0], GT_READABLE, past[i]) == -ETIMEDOUT);
+        CHECK(gt_read(fds[0], &c, 1, past[i]) == -ETIMEDOUT);
+        CHECK(gt_poll(fds[1], GT_WRITABLE, past[i]) == GT_WRITABLE);
+        CHECK(gt_write(fds[1], "x", 1, past[i]) == 1);
+        CHECK(gt_poll(fds[0], GT_READABLE, past[i]) == GT_READABLE);
+        CHECK(gt_read(fds[0], &c, 1, past[i]) == 1 && c == 'x');
+    }
+    for (int i = 0; i < 5; i++) {
+        int64_t deadline = gt_now() + MS;
+        CHECK(gt_poll(fds[0], GT_READABLE, deadline) == -ETIMEDOUT);
+        CHECK(gt_now() >= deadline);
+        deadline = gt_now() + MS / 10;
+        CHECK(gt_read(fds[0], &c, 1, deadline) == -ETIMEDOUT);
+        CHECK(gt_now() >= deadline);
+    }
+    /* Nothing of these waits is left. */
+    CHECK(gt_write(fds[1], "y", 1, GT_NEVER) == 1);
+    CHECK(gt_read(fds[0], &c, 1, GT_NEVER) == 1 && c == 'y');
+    CHECK(gt_close(fds[1]) == 0);
+    CHECK(gt_read(fds[0], &c, 1, GT_NEVER) == 0);
+    CHECK(gt_poll(fds[0], GT_READABLE, GT_NEVER) == GT_READABLE);
+    close(fds[0]);
+}
+
+static void *keep_deadlines_outside(void *arg)
+{
+    keep_deadlines(arg);
+    return NULL;
+}
+
+static void deadlines_past_and_near_are_kept(void **state)
+{
+    (void)state;
+    on_one_and_two_workers(keep_deadlines);
+    join(outside(keep_deadlines_outside, NULL));
+}
+
+/* ---- passing bytes -------------------------------------------------------------------- */
+
+#define BYTES 300000
+
+struct stream {
+    int from, to;
+    unsigned char seed;
+};
+
+static void send_all(void *arg)
+{
+    const struct stream *s = arg;
+    unsigned char *bytes = malloc(BYTES);
+    CHECK(bytes);
+    for (int i = 0; i < BYTES; i++)
+        bytes[i] = (unsigned char)(i * 7 + i / 251 + s->seed);
+    CHECK(gt_write(s->to, bytes, BYTES, GT_NEVER) == BYTES);
+    free(bytes);
+}
+
+static void receive_all(void *arg)
+{
+    const struct stream *s = arg;
+    unsigned char part[5000];
+    for (int got = 0; got < BYTES;) {
+        int64_t n = gt_read(s->from, part, sizeof part, GT_NEVER);
+        CHECK(n > 0);
+        for (int64_t i = 0; i < n; i++, got++)
+            CHECK(part[i] == (unsigned char)(got * 7 + got / 251 + s->seed));
+    }
+}
+
+static void tcp_pair(int fds[2])
+{
+    int listener;
+    struct sockaddr_in addr = listen_on(1, &listener);
+    fds[0] = tcp_socket();
+    CHECK(connect_to(&addr, fds[0], GT_NEVER) == 0);
+    fds[1] = gt_accept(listener, NULL, NULL, GT_NEVER);
+    CHECK(fds[1] >= 0);
+    CHECK(fcntl(fds[1], F_GETFL) & O_NONBLOCK && fcntl(fds[1], F_GETFD) & FD_CLOEXEC);
+    close(listener);
+}
+
+/* Each end is read and written at the same time. */
+static void pass_bytes(void *arg)
+{
+    void (*const make[])(int fds[2]) = {make_pipe, make_pair, tcp_pair};
+    (void)arg;
+    for (size_t i = 0; i < COUNT_OF(make); i++) {
+        int fds[2];
+        gt_group group = {0};
+        make[i](fds);
+        struct stream forth = {fds[0], fds[1], 3}, back = {fds[1], fds[0], 200};
+        spawn(&group, receive_all, &forth);
+        spawn(&group, send_all, &forth);
+        if (i > 0) {
+            spawn(&group, receive_all, &back);
+            spawn(&group, send_all, &back);
+        }
+        CHECK(gt_group_wait(&group) == 0);
+        close_both(fds);
+    }
+}
+
+static void bytes_arrive_in_order_both_ways(void **state)
+{
+    (void)state;
+    on_one_and_two_workers(pass_bytes);
+}
+
+#define SHARERS 8
+#define SHARED  500
+
+static int shared_fds[2];
+static atomic_int received, sum;
+
+static void read_shared(void *arg)
+{
+    unsigned char c;
+    (void)arg;
+    for (;;) {
+        int64_t n = gt_read(shared_fds[0], &c, 1, GT_NEVER);
+        CHECK(n >= 0);
+        if (n == 0)
+            return;
+        atomic_fetch_add(&sum, c);
+        atomic_fetch_add(&received, 1);
+    }
+}
+
+static void write_shared(void *arg)
+{
+    unsigned char c = (unsigned char)(uintptr_t)arg;
+    for (int i = 0; i < SHARED; i++) {
+        CHECK(gt_write(shared_fds[1], &c, 1, GT_NEVER) == 1);
+        if (i % 16 == 0)
+            gt_yield();
+    }
+}
+
+static void share_a_descriptor(void *arg)
+{
+    (void)arg;
+    for (int kind = 0; kind < 2; kind++) {
+        gt_group readers = {0}, writers = {0};
+        atomic_store(&received, 0);
+        atomic_store(&sum, 0);
+        kind ? make_pair(shared_fds) : make_pipe(shared_fds);
+        for (uintptr_t i = 0; i < SHARERS; i++) {
+            spawn(&readers, read_shared, NULL);
+            spawn(&writers, write_shared, (void *)(i + 1));
+        }
+        CHECK(gt_group_wait(&writers) == 0);
+        CHECK(gt_close(shared_fds[1]) == 0);
+        CHECK(gt_group_wait(&readers) == 0);
+        CHECK(atomic_load(&received) == SHARERS * SHARED);
+        CHECK(atomic_load(&sum) == SHARED * SHARERS * (SHARERS + 1) / 2);
+        close(shared_fds[0]);
+    }
+}
+
+static void many_tasks_share_one_descriptor(void **state)
+{
+    (void)state;
+    on_one_and_two_workers(share_a_descriptor);
+}
+
+static void read_one_shared(void *arg)
+{
+    char c;
+    (void)arg;
+    CHECK(gt_read(shared_fds[0], &c, 1, GT_NEVER) == 1);
+    atomic_fetch_add(&received, 1);
+}
+
+/* Both are told that the descriptor is readable; one finds nothing and waits. */
+static void one_byte_for_two(void *arg)
+{
+    (void)arg;
+    for (int round = 0; round < 100; round++) {
+        gt_group group = {0};
+        atomic_store(&received, 0);
+        make_pipe(shared_fds);
+        spawn(&group, read_one_shared, NULL);
+        spawn(&group, read_one_shared, NULL);
+        for (int i = 0; i < 4; i++)
+            gt_yield();
+        CHECK(gt_write(shared_fds[1], "a", 1, GT_NEVER) == 1);
+        await(&received, 1);
+        for (int i = 0; i < 4; i++)
+            gt_yield();
+        CHECK(atomic_load(&received) == 1);
+        CHECK(gt_write(shared_fds[1], "b", 1, GT_NEVER) == 1);
+        CHECK(gt_group_wait(&group) == 0);
+        close_both(shared_fds);
+    }
+}
+
+static void spurious_readiness_is_survived_go_14548(void **state)
+{
+    (void)state;
+    on_one_and_two_workers(one_byte_for_two);
+}
+
+static atomic_int polled;
+
+static void poll_what_is_ready(void *arg)
+{
+    for (int i = 0; i < 1000; i++)
+        CHECK(gt_poll(*(int *)arg, GT_READABLE, i % 2 ? GT_NEVER : gt_now() + 3600000 * MS) ==
+              GT_READABLE);
+    atomic_fetch_add(&polled, 1);
+}
+
+static void yield_until_polled(void *arg)
+{
+    while (atomic_load(&polled) < 4)
+        gt_yield();
+    (void)arg;
+}
+
+/* The worker looks at the network while it leaves a task that is about to wait
+ * there: for the same descriptor, or for one that another worker leaves. */
+static void report_while_parking(void *arg)
+{
+    int first[2], second[2];
+    gt_group group = {0};
+    (void)arg;
+    make_pipe(first);
+    make_pipe(second);
+    CHECK(write(first[1], "a", 1) == 1 && write(second[1], "b", 1) == 1);
+    atomic_store(&polled, 0);
+    for (int i = 0; i < 4; i++)
+        spawn(&group, poll_what_is_ready, i % 2 ? &first[0] : &second[0]);
+    spawn(&group, yield_until_polled, NULL);
+    spawn(&group, yield_until_polled, NULL);
+    CHECK(gt_group_wait(&group) == 0);
+    close_both(first);
+    close_both(second);
+}
+
+static void a_report_may_come_while_its_waiter_parks(void **state)
+{
+    (void)state;
+    on_one_and_two_workers(report_while_parking);
+    run_on(4, report_while_parking, NULL);
+}
+
+/* ---- errors of sockets --------------------------------------------------------------------- */
+
+static void write_to_nobody(void *arg)
+{
+    int fds[2];
+    bool in_task = gt_worker() >= 0;
+    (void)arg;
+    make_pair(fds);
+    close(fds[0]);
+    CHECK(gt_write(fds[1], "x", 1, GT_NEVER) == -EPIPE);
+    close(fds[1]);
+    if (in_task) { /* a pipe raises SIGPIPE, which workers block */
+        make_pipe(fds);
+        close(fds[0]);
+        CHECK(gt_write(fds[1], "x", 1, GT_NEVER) == -EPIPE);
+        close(fds[1]);
+        tcp_pair(fds);
+        CHECK(gt_close(fds[0]) == 0);
+        int64_t n;
+        while ((n = gt_write(fds[1], "x", 1, GT_NEVER)) == 1)
+            continue;
+        CHECK(n == -EPIPE || n == -ECONNRESET);
+        close(fds[1]);
+    }
+}
+
+static void writing_to_nobody_says_epipe_without_a_signal(void **state)
+{
+    (void)state;
+    void (*before)(int) = signal(SIGPIPE, SIG_DFL); /* which would end us */
+    on_one_and_two_workers(write_to_nobody);
+    write_to_nobody(NULL);
+    signal(SIGPIPE, before);
+}
+
+static void write_too_much(void *arg)
+{
+    const size_t much = (size_t)32 << 20;
+    int fds[2];
+    char *bytes = calloc(1, much);
+    (void)arg;
+    CHECK(bytes);
+    make_pair(fds);
+    int64_t n = gt_write(fds[1], bytes, much, gt_now() + 5 * MS);
+    CHECK(n > 0 && n < (int64_t)much);
+    CHECK(gt_write(fds[1], bytes, much, gt_now() + MS) == -ETIMEDOUT);
+    CHECK(gt_write(fds[1], bytes, much, 0) == -ETIMEDOUT);
+    int64_t got = 0, more;
+    while ((more = gt_read(fds[0], bytes, much, 0)) > 0)
+        got += more;
+    CHECK(more == -ETIMEDOUT && got == n);
+    close_both(fds);
+    free(bytes);
+}
+
+static void a_deadline_in_the_middle_of_a_write_says_how_much(void **state)
+{
+    (void)state;
+    on_one_and_two_workers(write_too_much);
+    write_too_much(NULL);
+}
+
+static void connect_in_vain(void *arg)
+{
+    int listener, queued[64], n = 0, err;
+    struct sockaddr_in addr = listen_on(0, &listener);
+    (void)arg;
+    CHECK(gt_accept(listener, NULL, NULL, 0) == -ETIMEDOUT);
+    CHECK(gt_accept(listener, NULL, NULL, gt_now() + MS) == -ETIMEDOUT);
+    /* Until the queue is full: then an attempt goes unanswered. */
+    do {
+        CHECK(n < (int)COUNT_OF(queued));
+        queued[n] = tcp_socket();
+        err = connect_to(&addr, queued[n++], gt_now() + 20 * MS);
+    } while (err == 0);
+    CHECK(err == -ETIMEDOUT && n > 1);
+    int conn = gt_accept(listener, NULL, NULL, GT_NEVER);
+    CHECK(conn >= 0);
+    close(conn);
+    while (n > 0)
+        close(queued[--n]);
+    close(listener);
+    int fd = tcp_socket();
+    CHECK(connect_to(&addr, fd, GT_NEVER) == -ECONNREFUSED);
+    close(fd);
+}
+
+static void connections_are_refused_and_time_out(void **state)
+{
+    (void)state;
+    on_one_and_two_workers(connect_in_vain);
+    connect_in_vain(NULL);
+}
+
+/* ---- closing ----------------------------------------------------------------------------------
+ */
+
+static void poll_in_vain(void *arg)
+{
+    CHECK(gt_poll(shared_fds[0], GT_READABLE, gt_now() + (int64_t)(intptr_t)arg) == -ETIMEDOUT);
+}
+
+static void wait_for_closed(void *arg)
+{
+    const unsigned events[] = {GT_READABLE, GT_READABLE | GT_WRITABLE, GT_READABLE};
+    size_t i = (size_t)(uintptr_t)arg;
+    /* The pipe's read end is never writable and nobody writes. */
+    CHECK(gt_poll(shared_fds[0], events[i % 3], i % 2 ? GT_NEVER : gt_now() + 3600000 * MS) ==
+          -EBADF);
+    atomic_fetch_add(&received, 1);
+}
+
+static void close_under_waiters(void *arg)
+{
+    (void)arg;
+    make_pipe(shared_fds);
+    poll_in_vain((void *)(intptr_t)100000); /* what the runtime opens is open now */
+    close_both(shared_fds);
+    for (int round = 0; round < 100; round++) {
+        gt_group group = {0};
+        atomic_store(&received, 0);
+        make_pipe(shared_fds);
+        for (uintptr_t i = 0; i < 6; i++)
+            spawn(&group, wait_for_closed, (void *)i);
+        for (int i = 0; i < round % 4; i++)
+            gt_yield();
+        CHECK(gt_close(shared_fds[0]) == 0);
+        CHECK(gt_group_wait(&group) == 0);
+        CHECK(atomic_load(&received) == 6);
+        close(shared_fds[1]);
+    }
+}
+
+static void gt_close_wakes_those_who_wait(void **state)
+{
+    (void)state;
+    on_one_and_two_workers(close_under_waiters);
+    for (int round = 0; round < 20; round++)
+        run_on(4, close_under_waiters, NULL);
+}
+
+/* A descriptor is armed, closed by close() and reused for another file, while
+ * the file it was has news: once the file is gone, once it lives on under
+ * another number. Nothing of that reaches who waits for the new file. */
+static void reuse_a_number(void *arg)
+{
+    (void)arg;
+    for (int round = 0; round < 40; round++) {
+        int old[2], fresh[2];
+        make_pipe(old);
+        shared_fds[0] = old[0];
+        poll_in_vain((void *)(intptr_t)(100000)); /* armed, and nobody waits */
+        int duplicate = round % 2 ? dup(old[0]) : -1;
+        make_pipe(fresh);
+        if (round % 4 < 2)
+            CHECK(write(old[1], "x", 1) == 1); /* reported before, or ... */
+        CHECK(dup2(fresh[0], old[0]) == old[0]);
+        gt_group group = {0};
+        spawn(&group, poll_in_vain, (void *)(intptr_t)(2 * MS));
+        gt_yield();
+        if (round % 4 >= 2 && round % 2)
+            CHECK(write(old[1], "x", 1) == 1); /* ... after it is waited for again */
+        CHECK(gt_group_wait(&group) == 0);
+        CHECK(write(fresh[1], "y", 1) == 1);
+        CHECK(gt_poll(old[0], GT_READABLE, GT_NEVER) == GT_READABLE);
+        close_both(old);
+        close_both(fresh);
+        if (duplicate >= 0)
+            close(duplicate);
+    }
+}
+
+static void no_stale_event_after_reuse_go_59545(void **state)
+{
+    (void)state;
+    on_one_and_two_workers(reuse_a_number);
+}
+
+/* A file comes back under the number at which the kernel knows it still. */
+static void come_back_to_a_number(void *arg)
+{
+    int fds[2];
+    (void)arg;
+    make_pipe(fds);
+    shared_fds[0] = fds[0];
+    poll_in_vain((void *)(intptr_t)100000);
+    int duplicate = dup(fds[0]), file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    CHECK(dup2(file, fds[0]) == fds[0]);
+    CHECK(gt_poll(fds[0], GT_READABLE, GT_NEVER) == -EPERM);
+    CHECK(dup2(duplicate, fds[0]) == fds[0]);
+    poll_in_vain((void *)(intptr_t)100000);
+    CHECK(write(fds[1], "x", 1) == 1);
+    CHECK(gt_poll(fds[0], GT_READABLE, GT_NEVER) == GT_READABLE);
+    close_both(fds);
+    close(duplicate);
+    close(file);
+}
+
+static void a_file_may_return_to_its_number(void **state)
+{
+    (void)state;
+    on_one_and_two_workers(come_back_to_a_number);
+}
+
+/* ---- signals
+ * -------------------------------------------------------------------------------------- */
+
+static atomic_int storm_over, signals_seen;
+
+static void on_signal(int sig)
+{
+    (void)sig;
+    atomic_fetch_add(&signals_seen, 1);
+}
+
+static void *storm(void *arg)
+{
+    (void)arg;
+    while (!atomic_load(&storm_over)) {
+        struct timespec ts = {0, 20000};
+        kill(getpid(), SIGUSR1);
+        nanosleep(&ts, NULL);
+    }
+    return NULL;
+}
+
+static void everything_once(void *arg)
+{
+    keep_deadlines(arg);
+    pass_bytes(arg);
+    connect_in_vain(arg);
+}
+
+/* Outside, each end of a pipe in a thread of its own. */
+static void *send_outside(void *arg)
+{
+    send_all(arg);
+    return NULL;
+}
+
+static void interrupted_system_calls_are_survived_everywhere(void **state)
+{
+    (void)state;
+    struct sigaction action = {.sa_handler = on_signal}, old;
+    sigaction(SIGUSR1, &action, &old);
+    atomic_store(&storm_over, 0);
+    pthread_t thread = outside(storm, NULL);
+    for (int i = 0; i < 3 || atomic_load(&signals_seen) < 100; i++) {
+        int fds[2];
+        on_one_and_two_workers(everything_once);
+        keep_deadlines(NULL);
+        connect_in_vain(NULL);
+        make_pair(fds);
+        struct stream s = {fds[0], fds[1], 9};
+        pthread_t sender = outside(send_outside, &s);
+        receive_all(&s);
+        join(sender);
+        close_both(fds);
+    }
+    atomic_store(&storm_over, 1);
+    join(thread);
+    sigaction(SIGUSR1, &old, NULL);
+}
+
+/* ---- many connections
+ * -------------------------------------------------------------------------------- */
+
+static int connections = 1000;
+static struct sockaddr_in server_addr;
+static atomic_int echoed;
+
+static void echo(void *arg)
+{
+    char text[64];
+    int fd = (int)(intptr_t)arg;
+    int64_t n;
+    while ((n = gt_read(fd, text, sizeof text, GT_NEVER)) > 0)
+        CHECK(gt_write(fd, text, (size_t)n, GT_NEVER) == n);
+    CHECK(n == 0);
+    CHECK(gt_close(fd) == 0);
+}
+
+static void serve(void *arg)
+{
+    gt_group group = {0};
+    for (int i = 0; i < connections; i++) {
+        int fd = gt_accept((int)(intptr_t)arg, NULL, NULL, GT_NEVER);
+        CHECK(fd >= 0);
+        spawn(&group, echo, (void *)(intptr_t)fd);
+    }
+    CHECK(gt_group_wait(&group) == 0);
+}
+
+static void read_fully(int fd, char *text, size_t size)
+{
+    for (size_t got = 0; got < size;) {
+        int64_t n = gt_read(fd, text + got, size - got, GT_NEVER);
+        CHECK(n > 0);
+        got += (size_t)n;
+    }
+}
+
+static void ask(void *arg)
+{
+    int fd = tcp_socket();
+    CHECK(connect_to(&server_addr, fd, GT_NEVER) == 0);
+    for (int i = 0; i < 5; i++) {
+        char question[32], answer[32];
+        memset(question, 0, sizeof question);
+        snprintf(question, sizeof question, "%d of %d", i, (int)(intptr_t)arg);
+        CHECK(gt_write(fd, question, sizeof question, GT_NEVER) == (int64_t)sizeof question);
+        read_fully(fd, answer, sizeof answer);
+        CHECK(memcmp(question, answer, sizeof answer) == 0);
+    }
+    CHECK(gt_close(fd) == 0);
+    atomic_fetch_add(&echoed, 1);
+}
+
+static void serve_and_ask(void *arg)
+{
+    gt_group group = {0};
+    int listener;
+    (void)arg;
+    atomic_store(&echoed, 0);
+    server_addr = listen_on(4096, &listener);
+    spawn(&group, serve, (void *)(intptr_t)listener);
+    for (intptr_t i = 0; i < connections; i++)
+        spawn(&group, ask, (void *)i);
+    CHECK(gt_group_wait(&group) == 0);
+    CHECK(atomic_load(&echoed) == connections);
+    CHECK(gt_close(listener) == 0);
+}
+
+static void a_thousand_connections_echo(void **state)
+{
+    (void)state;
+    struct rlimit limit;
+    getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = limit.rlim_max < 4096 ? limit.rlim_max : 4096;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur < 2100)
+        connections = (int)(limit.rlim_cur - 100) / 2;
+    if (UNDER_ASAN)
+        connections = connections < 200 ? connections : 200;
+    int before = open_fds();
+    on_one_and_two_workers(serve_and_ask);
+    assert_int_equal(open_fds(), before);
+}
+
+/* ---- start, stop, failures
+ * ------------------------------------------------------------------------------ */
+
+static void wait_for_ever(void *arg)
+{
+    atomic_fetch_add(&received, 1);
+    gt_poll(shared_fds[0], GT_READABLE, (intptr_t)arg ? GT_NEVER : gt_now() + 3600000 * MS);
+    CHECK(false);
+}
+
+static void stop_leaves_no_descriptor_and_no_waiter(void **state)
+{
+    (void)state;
+    int before = open_fds();
+    for (int round = 0; round < 20; round++) {
+        make_pipe(shared_fds);
+        atomic_store(&received, 0);
+        assert_int_equal(gt_start(&(gt_config){.workers = 1 + round % 3}), 0);
+        for (intptr_t i = 0; i < 4; i++)
+            assert_int_equal(gt_spawn(wait_for_ever, (void *)(i % 2), NULL), 0);
+        if (round % 2)
+            await(&received, 4);
+        assert_int_equal(gt_stop(), 4);
+        close_both(shared_fds);
+    }
+    assert_int_equal(open_fds(), before);
+}
+
+static void poll_without_epoll(void *arg)
+{
+    int fds[2];
+    char c;
+    make_pipe(fds);
+    wrap_arm(WRAP_EPOLL, (int)(intptr_t)arg, false);
+    CHECK(gt_poll(fds[0], GT_READABLE, 0) == -ETIMEDOUT); /* needs none */
+    CHECK(gt_poll(fds[0], GT_READABLE, GT_NEVER) == -EMFILE);
+    CHECK(wrap_fired());
+    wrap_arm(WRAP_EPOLL, 1, true);
+    CHECK(gt_read(fds[0], &c, 1, GT_NEVER) == -EMFILE);
+    CHECK(gt_write(fds[1], "z", 1, GT_NEVER) == 1);
+    CHECK(gt_read(fds[0], &c, 1, GT_NEVER) == 1 && c == 'z');
+    wrap_arm(0, 0, false);
+    poll_in_vain((void *)(intptr_t)100000);
+    close_both(fds);
+}
+
+static void a_refused_epoll_is_reported_and_tried_again(void **state)
+{
+    (void)state;
+    int before = open_fds();
+    int fds[2];
+    make_pipe(fds);
+    shared_fds[0] = fds[0];
+    for (int at = 1; at <= 2; at++)
+        for (int workers = 1; workers <= 2; workers++)
+            run_on(workers, poll_without_epoll, (void *)(intptr_t)at);
+    close_both(fds);
+    assert_int_equal(open_fds(), before);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_cannot_be_waited_for_is_refused_by_name),
+        cmocka_unit_test(deadlines_past_and_near_are_kept),
+        cmocka_unit_test(bytes_arrive_in_order_both_ways),
+        cmocka_unit_test(many_tasks_share_one_descriptor),
+        cmocka_unit_test(spurious_readiness_is_survived_go_14548),
+        cmocka_unit_test(a_report_may_come_while_its_waiter_parks),
+        cmocka_unit_test(writing_to_nobody_says_epipe_without_a_signal),
+        cmocka_unit_test(a_deadline_in_the_middle_of_a_write_says_how_much),
+        cmocka_unit_test(connections_are_refused_and_time_out),
+        cmocka_unit_test(gt_close_wakes_those_who_wait),
+        cmocka_unit_test(no_stale_event_after_reuse_go_59545),
+        cmocka_unit_test(a_file_may_return_to_its_number),
+        cmocka_unit_test(interrupted_system_calls_are_survived_everywhere),
+        cmocka_unit_test(a_thousand_connections_echo),
+        cmocka_unit_test(stop_leaves_no_descriptor_and_no_waiter),
+        cmocka_unit_test(a_refused_epoll_is_reported_and_tried_again),
+    };
+    alarm(240); /* what hangs ends with SIGALRM */
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
