@@ -12,6 +12,7 @@
 #include "os_linux.h"
 #include "report.h"
 #include "trace.h"
+#include "unwind.h"
 
 static GTI_ATOMIC(uint32_t) dumping; /* calls of gt_dump() under way */
 
@@ -37,7 +38,7 @@ struct view {
     const char *name;
     gt_fn *fn;
     void *sp;
-    bool has_stack;
+    const void *stack_top; /* NULL: it has no stack */
 };
 
 /* Plain fields of a task that others write meanwhile; any value will do. */
@@ -46,13 +47,14 @@ struct view {
 __attribute__((no_sanitize("thread", "address"))) static struct view
 view_of(const struct gti_task *t)
 {
+    const struct gti_stack *stack = PEEK(t->stack);
     return (struct view){
         .state = GTI_LOAD(t->state, relaxed),
         .wait_kind = PEEK(t->wait_kind),
         .name = PEEK(t->name),
         .fn = PEEK(t->fn),
         .sp = PEEK(t->context.sp),
-        .has_stack = PEEK(t->stack) != NULL,
+        .stack_top = stack ? PEEK(stack->top) : NULL,
     };
 }
 
@@ -76,15 +78,14 @@ static void say_label(struct gti_report *r, const struct view *v)
         gti_say(r, "%s", symbol);
 }
 
-static void say_place(struct gti_report *r, const struct view *v)
+/* Where it waits, innermost first: what the program called is seldom far out. */
+static void say_places(struct gti_report *r, const struct view *v)
 {
-    char frame[GTI_CONTEXT_FRAME_WORDS * sizeof(uint64_t)], symbol[128];
-    if (!v->has_stack || gti_os_peek(frame, v->sp, sizeof frame) != sizeof frame)
-        return;
-    const char *resume = gti_context_resume_address(frame);
-    /* The call, not what follows it: that may be another line. */
-    if (resume)
-        gti_say(r, ", at %s", gti_symbol(resume - 1, symbol, sizeof symbol));
+    char place[192];
+    const void *at[GTI_UNWIND_FRAMES];
+    int n = v->stack_top ? gti_unwind(v->sp, v->stack_top, at) : 0;
+    for (int i = 0; i < n; i++)
+        gti_say(r, "%s%s", i ? "\n    from " : ", at ", gti_place(at[i], place, sizeof place));
 }
 
 static void dump_task(unsigned number, const struct gti_task *t, void *arg)
@@ -105,7 +106,7 @@ static void dump_task(unsigned number, const struct gti_task *t, void *arg)
     if (w)
         gti_say(r, ", on %s %d", w->spare ? "spare" : "worker", w->id);
     else if (v.state == (uint32_t)GTI_WAITING || v.state == (uint32_t)GTI_READY)
-        say_place(r, &v);
+        say_places(r, &v);
     gti_say(r, "\n");
 }
 

@@ -27,10 +27,12 @@ void gti_say(struct gti_report *r, const char *format, ...) __attribute__((forma
  * counts as failed. */
 int gti_report_flush(struct gti_report *r);
 
-/* A function, or an address in one, as text in buf[size]: "name" or
- * "name+0x1c" when it is exported, else "file+0x1234", which addr2line
- * understands. Returns buf. */
+/* A function, or an address in one, as text in buf[size]: "name", "name+0x1c",
+ * or if the file has no symbols "file+0x1234", which addr2line understands.
+ * Returns buf. */
 const char *gti_symbol(const void *address, char *buf, size_t size);
+/* The same with both: "name+0x1c (file+0x1234)". */
+const char *gti_place(const void *address, char *buf, size_t size);
 
 /* Copy a string that somebody may have freed; what cannot be read is left out.
  * Control characters become '?'. Returns buf. */

@@ -110,13 +110,12 @@ static void run_everything(void *arg)
 
 static void a_trace_says_what_happened(void **state)
 {
-    char place[128];
     (void)state;
     for (int workers = 1; workers <= 4; workers *= 2) {
         assert_fine(run_everything, &workers);
         assert_trace("task sleep blocking spawn ready park");
         assert_in_trace("\"name\":\"a \\\"quoted\\\\name\\\" \xc3\xa9 ??\"");
-        assert_in_trace(place_of(ends_at_once, place, sizeof place));
+        assert_in_trace("\"name\":\"ends_at_once\"");
         static const char *const until[] = {"\"until\":\"return\"", "\"until\":\"sleep\"",
                                             "\"until\":\"chan receive\"", "\"overwritten\":\"0\""};
         for (size_t i = 0; i < COUNT_OF(until); i++)
@@ -129,11 +128,10 @@ static void a_trace_says_what_happened(void **state)
 static void every_run_to_completion_is_a_slice(void **state)
 {
     int workers = 1, slices = 0;
-    char what[160], place[128];
+    char what[160];
     (void)state;
     assert_fine(run_everything, &workers);
-    snprintf(what, sizeof what, "{\"ph\":\"X\",\"name\":\"%s\"",
-             place_of(ends_at_once, place, sizeof place));
+    snprintf(what, sizeof what, "{\"ph\":\"X\",\"name\":\"%s\"", "ends_at_once");
     char *text = read_trace();
     for (const char *at = text; (at = strstr(at, what)) != NULL; at++)
         slices++;

@@ -445,10 +445,10 @@ typedef struct gt_stack_use {
  * next gt_start(), so also after gt_stop(). */
 int gt_stack_profile(gt_stack_use *ret_use, int max);
 
-/* Write the state, name and waiting place of every task to `fd`. Any thread;
- * the tasks go on meanwhile, so that a line may be a moment out of date. A
- * place is "function+0x1c", or "file+0x1234" for addr2line when the function is
- * not exported. The same goes to stderr when the process gets SIGQUIT, unless
+/* Write the state and name of every task to `fd`, and the calls in which it
+ * waits, innermost first. Any thread; the tasks go on meanwhile, so that a line
+ * may be a moment out of date. A place is "function+0x1c (file+0x1234)", of
+ * which addr2line understands the latter; a stripped file has only that. The same goes to stderr when the process gets SIGQUIT, unless
  * it handles that itself. -EINVAL: not running; or the errno of write(). */
 int gt_dump(int fd);
 

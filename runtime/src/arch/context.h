@@ -6,9 +6,7 @@
  *   gti_context_init(top)     returns the stack pointer of a context that will
  *                             call gti_task_main() on the stack ending at
  *                             `top` (16-byte aligned)
- *   gti_context_resume_address(frame)
- *                             where the context saved in `frame` goes on; NULL
- *                             if it has not begun
+ *   GTI_DWARF_*               what unwind.c needs to know of a frame
  *   gti_self_load()           the calling OS thread's gti_worker_tls, read
  *                             anew each time
  *

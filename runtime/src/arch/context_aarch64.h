@@ -8,6 +8,18 @@
 /* Bytes of the nop at the start of gti_context_entry(). */
 #define GTI_CONTEXT_ENTRY_PAD 4
 
+/* For unwinding: DWARF's numbers of the registers that the words of a frame
+ * hold, of the stack pointer, of the one with the return address; one for the
+ * program counter; how many matter. */
+#define GTI_DWARF_SAVED                                                                            \
+    {                                                                                              \
+        19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30                                             \
+    }
+#define GTI_DWARF_SP     31
+#define GTI_DWARF_RETURN 30
+#define GTI_DWARF_PC     32
+#define GTI_DWARF_REGS   33
+
 static_assert(offsetof(struct gti_context, sp) == 0, "context_aarch64.S has 0");
 static_assert(offsetof(struct gti_context, result) == 8, "context_aarch64.S has 8");
 
@@ -18,12 +30,6 @@ GTI_INLINE void *gti_context_init(void *top)
         sp[i] = 0;
     sp[11] = (uint64_t)(uintptr_t)&gti_context_entry + GTI_CONTEXT_ENTRY_PAD; /* x30 */
     return sp;
-}
-
-GTI_INLINE const char *gti_context_resume_address(const void *frame)
-{
-    const char *at = ((const char *const *)frame)[11];
-    return at == (const char *)&gti_context_entry + GTI_CONTEXT_ENTRY_PAD ? NULL : at;
 }
 
 /* Volatile, so that no compiler keeps the value, or the address of the

@@ -10,6 +10,18 @@
 /* Bytes of the nop at the start of gti_context_entry(). */
 #define GTI_CONTEXT_ENTRY_PAD 1
 
+/* For unwinding: DWARF's numbers of the registers that the words of a frame
+ * hold, of the stack pointer, of the one with the return address; one for the
+ * program counter; how many matter. */
+#define GTI_DWARF_SAVED                                                                            \
+    {                                                                                              \
+        15, 14, 13, 12, 3, 6, 16                                                                   \
+    }
+#define GTI_DWARF_SP     7
+#define GTI_DWARF_RETURN 16
+#define GTI_DWARF_PC     16
+#define GTI_DWARF_REGS   17
+
 static_assert(offsetof(struct gti_context, sp) == 0, "context_x86_64.S has 0");
 static_assert(offsetof(struct gti_context, result) == 8, "context_x86_64.S has 8");
 
@@ -22,12 +34,6 @@ GTI_INLINE void *gti_context_init(void *top)
     for (int i = 0; i < GTI_CONTEXT_FRAME_WORDS - 1; i++)
         *--sp = 0;
     return sp;
-}
-
-GTI_INLINE const char *gti_context_resume_address(const void *frame)
-{
-    const char *at = ((const char *const *)frame)[6];
-    return at == (const char *)&gti_context_entry + GTI_CONTEXT_ENTRY_PAD ? NULL : at;
 }
 
 /* Volatile, so that no compiler keeps the value, or the address of the
