@@ -393,7 +393,7 @@ static void a_parked_small_task_takes_at_most_2_2_kib(void **state)
 {
     (void)state;
     size_t bytes = 0;
-    if (UNDER_ASAN)
+    if (UNDER_ASAN || UNDER_TSAN)
         skip();
     /* Helpers would have run queues and stacks of their own. */
     gt_config alone = {.workers = 1, .hog_ns = -1};
