@@ -10,8 +10,6 @@ void gti_debug_deadlock(void) __attribute__((noreturn));
 void gti_debug_dump_to_stderr(void);
 /* Wait until no gt_dump() is under way; running is 0. */
 void gti_dump_await_others(void);
-/* "mutex", for GTI_WAIT_MUTEX. */
-const char *gti_wait_name(uint8_t kind);
 
 /* Install and remove the handlers of SIGSEGV, SIGBUS and SIGQUIT. Faults that
  * are not in the guard of a running task go to the handler that was there

@@ -16,19 +16,6 @@
 
 static GTI_ATOMIC(uint32_t) dumping; /* calls of gt_dump() under way */
 
-const char *gti_wait_name(uint8_t kind)
-{
-    static const char *const names[GTI_WAIT_KINDS] = {
-        [GTI_WAIT_NONE] = "nothing",         [GTI_WAIT_SEND] = "chan send",
-        [GTI_WAIT_RECV] = "chan receive",    [GTI_WAIT_SELECT] = "select",
-        [GTI_WAIT_SLEEP] = "sleep",          [GTI_WAIT_GROUP] = "group",
-        [GTI_WAIT_MUTEX] = "mutex",          [GTI_WAIT_RWMUTEX] = "rwmutex",
-        [GTI_WAIT_COND] = "condition",       [GTI_WAIT_ONCE] = "once",
-        [GTI_WAIT_WAITGROUP] = "wait group", [GTI_WAIT_SEM] = "semaphore",
-        [GTI_WAIT_FD] = "descriptor"};
-    return kind < GTI_WAIT_KINDS && names[kind] ? names[kind] : "something";
-}
-
 /* ---- one task ----------------------------------------------------------------- */
 
 /* A copy of what a line says. */

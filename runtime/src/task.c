@@ -110,6 +110,20 @@ void gti_tasks_each(void (*fn)(unsigned number, const struct gti_task *t, void *
             fn(slab->first + i, slab->task + i, arg);
 }
 
+const char *gti_wait_name(uint8_t kind)
+{
+    static const char *const names[GTI_WAIT_KINDS] = {
+        [GTI_WAIT_NONE] = "nothing",         [GTI_WAIT_SEND] = "chan send",
+        [GTI_WAIT_RECV] = "chan receive",    [GTI_WAIT_SELECT] = "select",
+        [GTI_WAIT_SLEEP] = "sleep",          [GTI_WAIT_GROUP] = "group",
+        [GTI_WAIT_MUTEX] = "mutex",          [GTI_WAIT_RWMUTEX] = "rwmutex",
+        [GTI_WAIT_COND] = "condition",       [GTI_WAIT_ONCE] = "once",
+        [GTI_WAIT_WAITGROUP] = "wait group", [GTI_WAIT_SEM] = "semaphore",
+        [GTI_WAIT_FD] = "descriptor",
+    };
+    return kind < GTI_WAIT_KINDS && names[kind] ? names[kind] : "something";
+}
+
 unsigned gti_task_number(const struct gti_task *t)
 {
     gti_spin_lock(tasks.lock);

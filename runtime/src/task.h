@@ -131,6 +131,8 @@ GTI_INLINE bool gti_task_claim(struct gti_task *t)
 /* What reports call the task: its name, or its entry function as gti_symbol()
  * has it, in a static buffer of the calling OS thread. */
 const char *gti_task_label(const struct gti_task *t);
+/* "mutex", for GTI_WAIT_MUTEX. */
+const char *gti_wait_name(uint8_t kind);
 /* The number that gti_tasks_each() gives it. */
 unsigned gti_task_number(const struct gti_task *t);
 

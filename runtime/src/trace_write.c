@@ -6,7 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "debug.h"
 #include "os_linux.h"
 #include "report.h"
 #include "trace.h"
