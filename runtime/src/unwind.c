@@ -294,7 +294,8 @@ static bool run(struct machine *m, const struct table *t, const uint8_t *at, con
 
 struct walk {
     uint64_t copy[GTI_UNWIND_BYTES / sizeof(uint64_t)];
-    uintptr_t low, high; /* what the copy is of */
+    uintptr_t low, high; /* what the copy is of; */
+    uintptr_t top;       /* the stack goes on to here */
     uint64_t reg[REGS];
     struct table table;
     struct machine machine;
@@ -302,8 +303,10 @@ struct walk {
 
 static bool load(const struct walk *w, uintptr_t from, uint64_t *ret)
 {
-    if (from < w->low || from > w->high || w->high - from < sizeof *ret)
+    if (from < w->low || from > w->top || w->top - from < sizeof *ret)
         return false;
+    if (from + sizeof *ret > w->high)
+        return gti_os_peek(ret, (const void *)from, sizeof *ret) == sizeof *ret;
     memcpy(ret, (const char *)w->copy + (from - w->low), sizeof *ret);
     return true;
 }
@@ -315,6 +318,7 @@ static bool begin(struct walk *w, const void *sp, const void *top)
     if (sp >= top || bytes < sizeof(uint64_t) * GTI_CONTEXT_FRAME_WORDS)
         return false;
     w->low = (uintptr_t)sp;
+    w->top = (uintptr_t)top;
     w->high = w->low + gti_os_peek(w->copy, sp, bytes < sizeof w->copy ? bytes : sizeof w->copy);
     for (size_t i = 0; i < sizeof saved; i++)
         if (!load(w, w->low + i * sizeof(uint64_t), &w->reg[saved[i]]))

@@ -6,7 +6,7 @@
 
 #include "arch/context.h"
 
-#define GTI_UNWIND_BYTES  2048 /* of stack that are looked at */
+#define GTI_UNWIND_BYTES  1024 /* of stack that are copied at once */
 #define GTI_UNWIND_FRAMES 12
 
 /* Addresses in the calls under way, innermost first, out to the task's entry
