@@ -23,10 +23,13 @@ void gti_check_forked(void)
 
 void gti_worker_on_os_stack(struct gti_worker *w, void (*fn)(void *), void *arg)
 {
-    if (w->current == &w->sched)
+    if (w->current == &w->sched || w->on_os_stack) {
         fn(arg);
-    else
-        gti_context_call(fn, arg, w->sched.context.sp);
+        return;
+    }
+    w->on_os_stack = true;
+    gti_context_call(fn, arg, w->sched.context.sp);
+    w->on_os_stack = false;
 }
 
 /* ---- queues --------------------------------------------------------------- */

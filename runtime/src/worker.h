@@ -62,6 +62,7 @@ struct gti_worker {
     GTI_ATOMIC(uint32_t) vain;                /* yields that found nothing else to run */
     bool alone; /* gt_start() made one worker: no thieves, no binding */
     bool spare;
+    bool on_os_stack; /* gti_worker_on_os_stack() is under way */
     bool holds_entry; /* leaves a task with the lock of a descriptor held (netpoll.c) */
     /* Completions and reservations not yet booked on a group (group.h). */
     struct gt_group *credit_group;
