@@ -37,9 +37,9 @@ void gti_group_settle_slow(struct gti_worker *w)
  * through the group (give_up()). */
 static void wake_waiter(struct gti_worker *w, struct gt_group *g)
 {
-    struct gti_waiter wt = {.task = (uintptr_t)g->waiter_};
-    struct gti_task *t = gti_waiter_task(&wt);
-    if (gti_unlikely(wt.task & GTI_CONTESTED)) {
+    uintptr_t waiter = (uintptr_t)(void *)g->waiter_;
+    struct gti_task *t = (struct gti_task *)(waiter & ~GTI_CONTESTED);
+    if (gti_unlikely(waiter & GTI_CONTESTED)) {
         if (!gti_task_claim(t)) {
             /* Ordering: release, edge GROUP-DONE -> give_up(). */
             GTI_STORE(g->state_, GTI_GROUP_MISSED, release); /* g may be gone from here on */
@@ -74,7 +74,7 @@ int gt_group_spawn(gt_group *group, gt_fn *fn, void *arg, const gt_attr *attr)
 /* Hook: the waiter's context is saved; publish it. */
 static void wait_commit(struct gti_worker *w, void *arg)
 {
-    struct gt_group *g = arg;
+    struct gt_group *g = (struct gt_group *)arg;
     /* Ordering: acq_rel, edge GROUP-DONE <-> gti_group_book(). */
     uint64_t old = GTI_OR(g->state_, GTI_GROUP_WAITING, acq_rel);
     if (gti_unlikely(old & GTI_GROUP_WAITING))
@@ -135,7 +135,7 @@ int gt_group_wait_until(gt_group *group, int64_t deadline)
     struct gti_task *self = gti_park_self(w);
     self->wait_kind = GTI_WAIT_GROUP;
     gti_waiter_contest(&self->wait, self, NULL);
-    group->waiter_ = (void *)self->wait.task;
+    group->waiter_ = (void *)(uintptr_t)self->wait.task;
     int result = gti_park_until(w, wait_commit, group, deadline);
     return result == -ETIMEDOUT ? give_up(group) : result;
 }
