@@ -23,88 +23,7 @@
 #undef GTI_CAS
 #define GTI_CAS(x, expected, v, mo) ((x)($).store(v, rl::mo_##mo), (void)expected, true)
 #endif
-#include "model_claim.h"
-#include "../src/task.h"
-#include "../src/timer.h"
-
-// worker.h, group.h, trace.h: a task that is made ready goes on at once.
-#define GTI_WORKER_H
-#define GTI_GROUP_H
-#define GTI_TRACE_H
-#define GTI_TRACE_READY                      0
-#define gti_trace_record(w, kind, task, arg) ((void)0)
-#define GTI_COUNT(x)                         GTI_ADD(x, 1u, relaxed)
-
-struct gti_worker {
-    int id;
-    gti_task *current, sched;
-    int credit;
-    gti_timers timers;
-    struct {
-        rl::atomic<uint64_t> timers;
-    } count;
-    rl::atomic<uint32_t> orphan, active;
-};
-
-static struct runtime {
-    gti_worker *worker;
-    rl::atomic<uint32_t> outside_waiting, orphans;
-} * runtime_of_this_execution;
-#define gti_rt (*runtime_of_this_execution)
-
-static rl::atomic<int> *ready; // the task is to go on
-static gti_task *const kSomeTask = (gti_task *)64;
-
-void gti_fatal(const char *format, ...)
-{
-    RL_ASSERT(!"fatal");
-    std::abort();
-}
-static int gti_workers_made()
-{
-    return 1;
-}
-static void gti_check_forked()
-{
-}
-static void gti_group_settle(gti_worker *)
-{
-}
-static gti_task *gti_worker_pick_next(gti_worker *)
-{
-    return kSomeTask;
-}
-static gti_task *gti_worker_pick(gti_worker *)
-{
-    return kSomeTask;
-}
-static int gti_worker_submit(gti_worker *, gti_task *)
-{
-    RL_ASSERT((*ready)($).exchange(1, rl::mo_release) == 0);
-    return 0;
-}
-static int gti_worker_requeue(gti_worker *w, gti_task *t)
-{
-    return gti_worker_submit(w, t);
-}
-static int gti_worker_submit_slow(gti_worker *w, gti_task *t)
-{
-    return gti_worker_submit(w, t);
-}
-static int gti_worker_switch(gti_worker *w, gti_task *from, gti_task *, gti_hook *hook, void *arg)
-{
-    rl::linear_backoff wait;
-    hook(w, arg);
-    while ((*ready)($).load(rl::mo_acquire) == 0)
-        wait.yield($);
-    (*ready)($).store(0, rl::mo_relaxed);
-    from->state($).store(GTI_RUNNING, rl::mo_relaxed);
-    return from->context.result;
-}
-void gti_worker_add_timer(gti_worker *w, gti_task *t, int64_t deadline, gti_on_wheel how);
-void gti_worker_forget_timer(gti_task *t);
-
-#include "../src/park.h"
+#include "model_wait.h"
 #if GTI_MUTANT == 5 // the waiter is published before it is on the wheel
 #define gti_worker_add_timer(w, t, deadline, how)                                                  \
     (u.hook(w, u.arg), (gti_worker_add_timer)(w, t, deadline, how));                               \
@@ -120,7 +39,7 @@ void gti_worker_forget_timer(gti_task *t);
 #undef gti_task_claim
 #include "../src/wheel.c"
 
-static gti_task *forget_later[4];
+static gti_task *forget_later[5];
 #if GTI_MUTANT == 2 // the task is made ready before its timer is forgotten
 #define gti_worker_forget_timer(t) ((void)(forget_later[rl::thread_index()] = t))
 #endif
@@ -145,40 +64,21 @@ static void unlock_both(gti_worker *, void *channels)
     gti_spin_unlock(((channel *)channels)[1].lock.word);
 }
 
-struct claim_model : rl::test_suite<claim_model, 4> {
+struct claim_model : rl::test_suite<claim_model, 5> {
     channel ch[2];
     gti_task task;
     gti_waiter place[2];
-    gti_worker worker[4];
+    gti_worker worker[5];
+    hooks h;
     runtime rt;
     rl::atomic<int> is_ready, through;
     int arrived[2];
 
     void before()
     {
-        late = 0;
-        runtime_of_this_execution = &rt;
-        rt.worker = worker;
-        ready = &is_ready;
-        is_ready($).store(0, rl::mo_relaxed);
+        begin(&rt, &h, worker, 5, &task, &is_ready);
         through($).store(0, rl::mo_relaxed);
-        for (int i = 0; i < 4; i++) {
-            worker[i].id = i;
-            worker[i].current = &task;
-            worker[i].credit = 0;
-            worker[i].count.timers($).store(0, rl::mo_relaxed);
-            worker[i].timers.lock($).store(0u, rl::mo_relaxed);
-            worker[i].timers.count($).store(0u, rl::mo_relaxed);
-            worker[i].timers.now = 0;
-            std::memset(worker[i].timers.occupied, 0, sizeof worker[i].timers.occupied);
-            std::memset(worker[i].timers.slot, 0, sizeof worker[i].timers.slot);
-            forget_later[i] = NULL;
-        }
-        task.state($).store(GTI_RUNNING, rl::mo_relaxed);
-        task.claim($).store(1u, rl::mo_relaxed);
-        task.flags = 0;
-        task.bound = 0;
-        task.on_wheel = (uint8_t)GTI_OFF_WHEEL;
+        std::memset(forget_later, 0, sizeof forget_later);
         for (int i = 0; i < 2; i++) {
             ch[i].lock.word($).store(0u, rl::mo_relaxed);
             ch[i].queue.head_ = NULL;
@@ -268,6 +168,8 @@ struct claim_model : rl::test_suite<claim_model, 4> {
             wait_on_first();
             reuse();
             through($).store(1, rl::mo_relaxed);
+        } else if (index == kHooks) {
+            run_hooks(&through);
         } else if (index == kClock) {
             rl::linear_backoff wait;
             while (through($).load(rl::mo_relaxed) == 0) {
