@@ -311,7 +311,8 @@ int gt_poll(int fd, unsigned events, int64_t deadline)
         gti_spin_unlock(e->lock);
         return err;
     }
-    GTI_ADD(gti_netpoll.waiters, 1u, relaxed);
+    /* Ordering: release, edge NETPOLL-OPEN -> gti_netpoll_is_wanted(). */
+    GTI_ADD(gti_netpoll.waiters, 1u, release);
     /* A sleeper can become the poller while we are busy with other tasks. */
     if (!w->alone && GTI_LOAD(gti_netpoll.poller, relaxed) == 0)
         gti_worker_wake_any(w);

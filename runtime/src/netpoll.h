@@ -38,7 +38,8 @@ extern struct gti_netpoll gti_netpoll;
 /* Is there anything to look for that no poller looks for? */
 GTI_INLINE bool gti_netpoll_is_wanted(void)
 {
-    return gti_unlikely(GTI_LOAD(gti_netpoll.waiters, relaxed) != 0) &&
+    /* Ordering: acquire, edge NETPOLL-OPEN <- gt_poll(). */
+    return gti_unlikely(GTI_LOAD(gti_netpoll.waiters, acquire) != 0) &&
            GTI_LOAD(gti_netpoll.poller, relaxed) == 0;
 }
 

@@ -33,7 +33,7 @@ static void start(const gt_config *config)
 
 static void spin_until(atomic_int *counter, int value)
 {
-    while (atomic_load_explicit(counter, memory_order_relaxed) < value)
+    while (atomic_load_explicit(counter, memory_order_acquire) < value)
         continue;
 }
 
