@@ -157,6 +157,7 @@ static void make_things(void)
         CHECK(ring[i]);
         CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends[i]) == 0);
     }
+    mutex = (gt_mutex){0}; /* whoever waited for it is gone */
     guarded = 0;
     atomic_store(&done, 0);
     atomic_store(&over, 0);
@@ -192,6 +193,61 @@ static void run(int workers, int64_t hog_ns, int players)
     destroy_things();
 }
 
+/* ---- stopped in the middle of it ------------------------------------------------ */
+
+static atomic_int born;
+
+static void endless_player(void *arg)
+{
+    uint64_t random = random_stream(20000 * repetition + (uint64_t)(uintptr_t)arg);
+    atomic_fetch_add(&born, 1);
+    for (;;) {
+        uint64_t r = next_random(&random);
+        long nap = (long)((r >> 8) % 100000);
+        switch (r % 6) {
+        case 0:
+            hog_for((int64_t)((r >> 8) % 400000));
+            break;
+        case 1:
+            CHECK(gt_blocking(nap_in_the_kernel, &nap, GT_NEVER) == 0);
+            break;
+        case 2:
+            gt_sleep_until(gt_now() + nap);
+            break;
+        case 3:
+            use_lock(r >> 4);
+            break;
+        case 4:
+            use_descriptor(r >> 4);
+            break;
+        default:
+            gt_yield();
+        }
+    }
+}
+
+static void stop_in_the_middle(int workers)
+{
+    uint64_t random = random_stream(30000 + repetition);
+    for (uint64_t i = 0; i < rounds / 5; i++) {
+        gt_config config = {.workers = workers, .hog_ns = 200000};
+        int players = 1 + (int)(next_random(&random) % 8);
+        stress_phase("stop number %d, workers %d", (int)i, workers);
+        make_things();
+        atomic_store(&born, 0);
+        CHECK(gt_start(&config) == 0);
+        for (int k = 0; k < players; k++)
+            CHECK(gt_spawn(endless_player, (void *)(uintptr_t)(i * 10 + (unsigned)k), NULL) == 0);
+        int64_t until = gt_now() + (int64_t)(next_random(&random) % 15000000);
+        while (atomic_load(&born) < players)
+            gt_yield();
+        if (next_random(&random) % 4)
+            gt_sleep_until(until);
+        CHECK(gt_stop() == players);
+        destroy_things();
+    }
+}
+
 int main(void)
 {
     static const int workers[] = {1, 2, 4};
@@ -200,6 +256,8 @@ int main(void)
     /* Again and again, so that phases stay short however long it runs. */
     for (uint64_t n = stress_amount(1, 1); repetition < n; repetition++) {
         rounds = SANITIZED ? 30 : 100;
+        for (size_t w = 0; w < COUNT_OF(workers); w++)
+            stop_in_the_middle(workers[w]);
         for (size_t w = 0; w < COUNT_OF(workers); w++)
             for (size_t h = 0; h < COUNT_OF(hogs); h++) {
                 run(workers[w], hogs[h], 2);
