@@ -165,9 +165,9 @@ int gti_chan_take(gt_chan *ch, void *elem, struct gti_task **ret_wake)
 }
 
 /* The lock is held, and is released on the way. */
-GTI_INLINE int send_locked(struct mode m, gt_chan *ch, const void *elem, int64_t deadline)
+GTI_INLINE int send_locked(struct mode m, struct gti_worker *w, gt_chan *ch, const void *elem,
+                           int64_t deadline)
 {
-    struct gti_worker *w = gti_worker_self();
     struct gti_task *wake = NULL;
     int result = put(m, ch, elem, &wake);
     if (wake) {
@@ -179,9 +179,9 @@ GTI_INLINE int send_locked(struct mode m, gt_chan *ch, const void *elem, int64_t
     return wait_on(m, w, ch, &ch->sendq, (void *)(uintptr_t)elem, GTI_WAIT_SEND, deadline);
 }
 
-GTI_INLINE int recv_locked(struct mode m, gt_chan *ch, void *elem, int64_t deadline)
+GTI_INLINE int recv_locked(struct mode m, struct gti_worker *w, gt_chan *ch, void *elem,
+                           int64_t deadline)
 {
-    struct gti_worker *w = gti_worker_self();
     struct gti_task *wake = NULL;
     int result = take(m, ch, elem, &wake);
     if (wake) {
@@ -195,15 +195,16 @@ GTI_INLINE int recv_locked(struct mode m, gt_chan *ch, void *elem, int64_t deadl
 
 static GTI_NOINLINE int send_contested(gt_chan *ch, const void *elem)
 {
-    return send_locked(any_mode, ch, elem, INT64_MAX);
+    return send_locked(any_mode, gti_worker_self(), ch, elem, INT64_MAX);
 }
 
 static GTI_NOINLINE int recv_contested(gt_chan *ch, void *elem)
 {
-    return recv_locked(any_mode, ch, elem, INT64_MAX);
+    return recv_locked(any_mode, gti_worker_self(), ch, elem, INT64_MAX);
 }
 
-/* Elements of any size, or a lock that somebody holds. */
+/* Elements of any size, a lock that somebody holds, or a thread that is no
+ * worker. */
 static GTI_NOINLINE int send_slow(gt_chan *ch, const void *elem)
 {
     if (!ch)
@@ -222,20 +223,22 @@ static GTI_NOINLINE int recv_slow(gt_chan *ch, void *elem)
 
 int gt_chan_send(gt_chan *ch, const void *elem)
 {
-    if (gti_unlikely(!ch || ch->elem_size != 8 || !gti_spin_try_lock(ch->lock)))
+    struct gti_worker *w = gti_worker_self();
+    if (gti_unlikely(!ch || !w || ch->elem_size != 8 || !gti_spin_try_lock(ch->lock)))
         return send_slow(ch, elem);
     if (gti_unlikely(gti_waitq_is_contested(&ch->recvq)))
         return send_contested(ch, elem);
-    return send_locked(word_mode, ch, elem, INT64_MAX);
+    return send_locked(word_mode, w, ch, elem, INT64_MAX);
 }
 
 int gt_chan_recv(gt_chan *ch, void *ret_elem)
 {
-    if (gti_unlikely(!ch || ch->elem_size != 8 || !gti_spin_try_lock(ch->lock)))
+    struct gti_worker *w = gti_worker_self();
+    if (gti_unlikely(!ch || !w || ch->elem_size != 8 || !gti_spin_try_lock(ch->lock)))
         return recv_slow(ch, ret_elem);
     if (gti_unlikely(gti_waitq_is_contested(&ch->sendq)))
         return recv_contested(ch, ret_elem);
-    return recv_locked(word_mode, ch, ret_elem, INT64_MAX);
+    return recv_locked(word_mode, w, ch, ret_elem, INT64_MAX);
 }
 
 int gt_chan_try_send(gt_chan *ch, const void *elem)
@@ -243,7 +246,7 @@ int gt_chan_try_send(gt_chan *ch, const void *elem)
     if (!ch)
         return -EINVAL;
     gti_spin_lock(ch->lock);
-    return send_locked(try_mode, ch, elem, 0);
+    return send_locked(try_mode, gti_worker_self(), ch, elem, 0);
 }
 
 int gt_chan_try_recv(gt_chan *ch, void *ret_elem)
@@ -251,7 +254,7 @@ int gt_chan_try_recv(gt_chan *ch, void *ret_elem)
     if (!ch)
         return -EINVAL;
     gti_spin_lock(ch->lock);
-    return recv_locked(try_mode, ch, ret_elem, 0);
+    return recv_locked(try_mode, gti_worker_self(), ch, ret_elem, 0);
 }
 
 int gt_chan_send_until(gt_chan *ch, const void *elem, int64_t deadline)
@@ -259,7 +262,7 @@ int gt_chan_send_until(gt_chan *ch, const void *elem, int64_t deadline)
     if (!ch)
         return -EINVAL;
     gti_spin_lock(ch->lock);
-    return send_locked(until_mode, ch, elem, deadline);
+    return send_locked(until_mode, gti_worker_self(), ch, elem, deadline);
 }
 
 int gt_chan_recv_until(gt_chan *ch, void *ret_elem, int64_t deadline)
@@ -267,7 +270,7 @@ int gt_chan_recv_until(gt_chan *ch, void *ret_elem, int64_t deadline)
     if (!ch)
         return -EINVAL;
     gti_spin_lock(ch->lock);
-    return recv_locked(until_mode, ch, ret_elem, deadline);
+    return recv_locked(until_mode, gti_worker_self(), ch, ret_elem, deadline);
 }
 
 void gt_chan_close(gt_chan *ch)

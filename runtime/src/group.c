@@ -4,7 +4,6 @@
 #include <errno.h>
 
 #include "os_linux.h"
-#include "spawn.h"
 #include "waitq.h"
 
 void gti_group_reserve(struct gti_worker *w, struct gt_group *g)
@@ -62,13 +61,6 @@ void gti_group_book(struct gti_worker *w, struct gt_group *g, uint64_t n)
     if (old != n * GTI_GROUP_ONE + GTI_GROUP_WAITING)
         return;
     wake_waiter(w, g);
-}
-
-int gt_group_spawn(gt_group *group, gt_fn *fn, void *arg, const gt_attr *attr)
-{
-    if (!group)
-        return -EINVAL;
-    return gti_spawn(group, fn, arg, attr);
 }
 
 /* Hook: the waiter's context is saved; publish it. */

@@ -39,6 +39,22 @@ GTI_INLINE void gti_group_join(struct gti_worker *w, struct gt_group *g)
     w->credit--;
 }
 
+/* The same where that takes no call; false: not done. */
+GTI_INLINE bool gti_group_try_join(struct gti_worker *w, struct gt_group *g)
+{
+    if (w->credit_group == g && w->credit > 0) {
+        w->credit--;
+        return true;
+    }
+    if (w->credit_group)
+        return false;
+    /* As gti_group_reserve() begins. */
+    w->credit_group = g;
+    w->credit_batch = 2;
+    GTI_ADD(g->state_, GTI_GROUP_ONE, relaxed);
+    return true;
+}
+
 /* One member less. */
 GTI_INLINE void gti_group_leave(struct gti_worker *w, struct gt_group *g)
 {

@@ -124,6 +124,12 @@ static inline struct gti_task *gti_runq_pop_alone(struct gti_runq *q)
     return GTI_LOAD(q->slot[head & q->mask].task, relaxed);
 }
 
+/* Owner. How many are inside, or were a moment ago. */
+static inline uint32_t gti_runq_count(struct gti_runq *q)
+{
+    return GTI_LOAD(q->tail, relaxed) - GTI_LOAD(q->head, relaxed);
+}
+
 /* Owner. The task `ahead` places behind the oldest, or NULL: a hint for
  * prefetching, as a thief may have it by now. */
 static inline struct gti_task *gti_runq_peek(struct gti_runq *q, uint32_t ahead)

@@ -243,16 +243,18 @@ int gt_workers(void)
     return gti_rt.workers;
 }
 
-static void trim_stacks(void *cache)
+static void trim_stacks(void *worker)
 {
-    gti_stack_trim(cache);
+    struct gti_worker *w = worker;
+    gti_worker_cool(w);
+    gti_stack_trim(&w->stacks);
 }
 
 void gt_stack_trim(void)
 {
     struct gti_worker *w = gti_worker_self();
     if (w)
-        gti_worker_on_os_stack(w, trim_stacks, &w->stacks);
+        gti_worker_on_os_stack(w, trim_stacks, w);
     else
         gti_stack_trim(NULL);
 }

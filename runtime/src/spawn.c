@@ -1,5 +1,5 @@
-/* See spawn.h. */
-#include "spawn.h"
+/* Making tasks: gt_spawn() and gt_group_spawn() are the same but for the group. */
+#include "group.h"
 
 #include <errno.h>
 
@@ -59,7 +59,7 @@ static void refill_tasks(void *cache)
     gti_task_refill(cache);
 }
 
-int gti_spawn(struct gt_group *group, gt_fn *fn, void *arg, const gt_attr *attr)
+static GTI_NOINLINE int spawn_any(struct gt_group *group, gt_fn *fn, void *arg, const gt_attr *attr)
 {
     struct gti_worker *w = gti_worker_self();
     uint8_t size_class = gti_rt.stack_class;
@@ -77,9 +77,9 @@ int gti_spawn(struct gt_group *group, gt_fn *fn, void *arg, const gt_attr *attr)
         return spawn_outside(group, fn, arg, name, size_class, bound);
     if (gti_unlikely(!w->tasks.free))
         gti_worker_on_os_stack(w, refill_tasks, &w->tasks);
-    struct gti_task *t = w->tasks.free ? gti_task_get(&w->tasks) : NULL;
-    if (gti_unlikely(!t))
+    if (gti_unlikely(!w->tasks.free))
         return -ENOMEM;
+    struct gti_task *t = gti_task_pop(&w->tasks);
     task_init(t, fn, arg, group, name, size_class, bound);
     if (group)
         gti_group_join(w, group);
@@ -90,7 +90,30 @@ int gti_spawn(struct gt_group *group, gt_fn *fn, void *arg, const gt_attr *attr)
     return 0;
 }
 
+/* The common case: a worker spawns a task without attributes. No call in it
+ * but tail calls, so it needs no frame. */
+GTI_INLINE int spawn(struct gt_group *group, gt_fn *fn, void *arg, const gt_attr *attr)
+{
+    struct gti_worker *w = gti_worker_self();
+    if (gti_unlikely(!w || attr || !fn || !w->tasks.free || gti_rt.task_flags ||
+                     !GTI_LOAD(gti_rt.running, relaxed) ||
+                     (group && !gti_group_try_join(w, group))))
+        return spawn_any(group, fn, arg, attr);
+    struct gti_task *t = gti_task_pop(&w->tasks);
+    task_init(t, fn, arg, group, NULL, gti_rt.stack_class, 0);
+    GTI_COUNT(w->count.spawned);
+    struct gti_task *displaced = gti_next_put(&w->next, t);
+    return displaced ? gti_worker_requeue(w, displaced) : 0;
+}
+
 int gt_spawn(gt_fn *fn, void *arg, const gt_attr *attr)
 {
-    return gti_spawn(NULL, fn, arg, attr);
+    return spawn(NULL, fn, arg, attr);
+}
+
+int gt_group_spawn(gt_group *group, gt_fn *fn, void *arg, const gt_attr *attr)
+{
+    if (gti_unlikely(!group))
+        return -EINVAL;
+    return spawn(group, fn, arg, attr);
 }

@@ -258,6 +258,8 @@ static void give_back(struct gti_stack_pool *pool, unsigned size_class)
     unsigned n = GTI_LOAD(pool->count, relaxed);
     pool->free = NULL;
     GTI_STORE(pool->count, 0, relaxed);
+    GTI_STORE(pool->low, 0, relaxed);
+    GTI_STORE(pool->clean, 0, relaxed);
     if (s && gti_stack_is_small(size_class))
         gti_small_give(s, n, size_class);
     else if (s)

@@ -70,6 +70,10 @@ int gt_sem_try_wait(gt_sem *sem)
 void gt_sem_wait(gt_sem *sem)
 {
     struct gti_worker *w = gti_worker_self();
+    if (gti_unlikely(!w)) {
+        gt_sem_wait_until(sem, GT_NEVER);
+        return;
+    }
     gti_spin_lock(sem->waiters_.lock_);
     if (sem->count_ > 0) {
         sem->count_--;

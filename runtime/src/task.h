@@ -156,14 +156,20 @@ void gti_tasks_destroy(void);
  * tasks go on meanwhile. */
 void gti_tasks_each(void (*fn)(unsigned number, const struct gti_task *t, void *arg), void *arg);
 
-GTI_INLINE struct gti_task *gti_task_get(struct gti_task_cache *cache)
+/* From a cache that is not empty. */
+GTI_INLINE struct gti_task *gti_task_pop(struct gti_task_cache *cache)
 {
-    if (gti_unlikely(!cache->free) && !gti_task_refill(cache))
-        return NULL;
     struct gti_task *t = cache->free;
     cache->free = t->next;
     cache->count--;
     return t;
+}
+
+GTI_INLINE struct gti_task *gti_task_get(struct gti_task_cache *cache)
+{
+    if (gti_unlikely(!cache->free) && !gti_task_refill(cache))
+        return NULL;
+    return gti_task_pop(cache);
 }
 
 GTI_INLINE void gti_task_put(struct gti_task_cache *cache, struct gti_task *t)

@@ -63,6 +63,8 @@ static void stand_down(struct gti_worker *w)
         gti_inject_push(t);
         t = NULL;
     }
+    gti_worker_cool(w);
+    gti_stack_flush(&w->stacks);
     GTI_STORE(w->idle, 1u, relaxed);
     GTI_ADD(gti_rt.orphans, 1, relaxed);
     /* Ordering: release, edge SPARE-DOWN -> gti_spare_activate(). */

@@ -65,17 +65,23 @@ static GTI_NOINLINE void push_full(struct gti_worker *w, struct gti_task *t)
         gti_inject_push(t); /* no memory: slower, but never lost */
 }
 
-int gti_worker_requeue(struct gti_worker *w, struct gti_task *t)
+static GTI_NOINLINE int requeue_slow(struct gti_worker *w, struct gti_task *t)
 {
-    if (gti_unlikely(t->bound)) {
+    if (t->bound) {
         push_bound(w, t);
         return 0;
     }
-    if (gti_unlikely(!gti_runq_push(&w->runq, t)))
-        push_full(w, t);
+    push_full(w, t);
     if (!w->alone)
         gti_worker_wake_any(w);
     return 0;
+}
+
+int gti_worker_requeue(struct gti_worker *w, struct gti_task *t)
+{
+    if (gti_unlikely(t->bound || !gti_runq_push(&w->runq, t)))
+        return requeue_slow(w, t);
+    return w->alone ? 0 : gti_worker_wake_any(w);
 }
 
 static void submit_elsewhere(struct gti_worker *w, struct gti_task *t)
@@ -201,15 +207,31 @@ static GTI_NOINLINE void spill_slow(struct gti_worker *w, unsigned size_class)
     gti_worker_on_os_stack(w, spill_stacks, &(struct stack_job){w, size_class});
 }
 
-static void bind(struct gti_worker *w, struct gti_task *t)
+/* The stack that was left last, or one of the cache's. */
+GTI_INLINE struct gti_stack *take_stack(struct gti_worker *w, unsigned size_class)
 {
-    struct gti_stack *s = gti_stack_pop(&w->stacks, t->size_class);
+    struct gti_stack *s = w->hot;
+    if (gti_likely(s && s->size_class == size_class)) {
+        w->hot = NULL;
+        return s;
+    }
+    s = gti_stack_pop(&w->stacks, size_class);
+    return gti_likely(s != NULL) ? s : pop_stack_slow(w, size_class);
+}
+
+static void no_stack(void *task)
+{
+    const struct gti_task *t = task;
+    gti_fatal("no memory for the stack of task %s (%zu bytes reserved); lower the number of "
+              "tasks or gt_config.stack_size, or raise the address-space limit",
+              gti_task_label(t), gti_stack_class_size(t->size_class));
+}
+
+GTI_INLINE void bind(struct gti_worker *w, struct gti_task *t)
+{
+    struct gti_stack *s = take_stack(w, t->size_class);
     if (gti_unlikely(!s))
-        s = pop_stack_slow(w, t->size_class);
-    if (gti_unlikely(!s))
-        gti_fatal("no memory for the stack of task %s (%zu bytes reserved); lower the number "
-                  "of tasks or gt_config.stack_size, or raise the address-space limit",
-                  gti_task_label(t), gti_stack_class_size(t->size_class));
+        gti_worker_on_os_stack(w, no_stack, t);
     gti_san_stack_forget(s->base, (size_t)(s->top - s->base));
     t->stack = s;
     if (gti_unlikely(s->watched))
@@ -287,6 +309,30 @@ int gti_worker_switch_slow(struct gti_worker *w, struct gti_task *from, struct g
 #endif
 }
 
+void gti_worker_cool(struct gti_worker *w)
+{
+    struct gti_stack *s = w->hot;
+    w->hot = NULL;
+    if (s && gti_stack_push(&w->stacks, s))
+        spill_slow(w, s->size_class);
+}
+
+/* As in gti_worker_switch(), no call in it but tail calls. */
+int gti_worker_switch_fresh(struct gti_worker *w, struct gti_task *from, struct gti_task *to,
+                            gti_hook *hook, void *arg)
+{
+    struct gti_stack *s = w->hot;
+    if (gti_unlikely(!s || s->size_class != to->size_class || s->watched))
+        return gti_worker_switch_slow(w, from, to, hook, arg);
+    w->hot = NULL;
+    to->stack = s;
+    to->context.sp = gti_context_init(s->top);
+    gti_task_transition(to, GTI_FRESH, GTI_RUNNING);
+    w->current = to;
+    GTI_COUNT(w->count.switches);
+    return gti_context_switch(&from->context, &to->context, hook, w, arg);
+}
+
 /* ---- ending --------------------------------------------------------------- */
 
 /* Hook: nobody is on the stack any more. */
@@ -294,16 +340,32 @@ static void release_stack(struct gti_worker *w, void *stack)
 {
     struct gti_stack *s = stack;
     gti_san_fiber_destroy(w);
-    if (gti_unlikely(gti_stack_push(&w->stacks, s)))
+    if (gti_likely(!w->hot && !s->deep && s->size_class == gti_rt.stack_class))
+        w->hot = s;
+    else if (gti_unlikely(gti_stack_push(&w->stacks, s)))
         spill_slow(w, s->size_class);
+}
+
+/* A task with anything out of the ordinary is over. Returns the worker, since
+ * what the task does last may make it move. */
+static GTI_NOINLINE struct gti_worker *end_slow(struct gti_worker *w)
+{
+    if (!w)
+        gti_check_forked();
+    struct gti_task *t = w->current;
+    if (t->flags & GTI_TASK_LOCALS) {
+        gti_local_end(t);
+        w = gti_worker_self();
+    }
+    leaving_slow(w, t, GTI_TRACE_RETURN);
+    if (t->flags & GTI_TASK_CANARY && gti_stack_profiling)
+        gti_stack_note(t->stack, t->fn, t->name);
+    return w;
 }
 
 /* The task is over; `t` becomes free. */
 GTI_INLINE void retire(struct gti_worker *w, struct gti_task *t)
 {
-    check_leaving(w, t, GTI_TRACE_RETURN);
-    if (gti_unlikely(t->flags & GTI_TASK_CANARY) && gti_stack_profiling)
-        gti_stack_note(t->stack, t->fn, t->name);
     gti_task_transition(t, GTI_RUNNING, GTI_FREE);
     GTI_COUNT(w->count.finished);
     if (t->group)
@@ -343,13 +405,9 @@ void gti_task_main(void)
         struct gti_stack *stack = t->stack;
         t->fn(t->arg);
         w = gti_worker_self(); /* we may have migrated */
-        if (gti_unlikely(!w))
-            gti_check_forked();
+        if (gti_unlikely(!w || w->current->flags))
+            w = end_slow(w);
         t = w->current;
-        if (gti_unlikely(t->flags & GTI_TASK_LOCALS)) {
-            gti_local_end(t);
-            w = gti_worker_self();
-        }
         gti_san_fiber_end(w, t);
         retire(w, t);
         struct gti_task *next = pick_after_end(w);

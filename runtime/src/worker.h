@@ -70,6 +70,7 @@ struct gti_worker {
     uint32_t credit_batch;
     struct gti_task_cache tasks;
     struct gti_stack_cache stacks;
+    struct gti_stack *hot; /* of the class of most tasks, just left: what the next one gets */
     struct gti_timers timers;
     struct gti_task sched; /* stands for the scheduling loop on the OS thread's stack */
     int64_t looked;        /* when it last looked at the network while busy */
@@ -200,12 +201,13 @@ GTI_INLINE void gti_worker_prefetch(struct gti_worker *w)
 #ifdef GTI_TSAN
     (void)w; /* a hint may race: the task may be another worker's by now */
 #else
+    if (gti_likely(gti_runq_count(&w->runq) <= GTI_PREFETCH_TASK))
+        return;
     struct gti_task *far = gti_runq_peek(&w->runq, GTI_PREFETCH_TASK);
-    if (far) {
-        struct gti_task *near = gti_runq_peek(&w->runq, GTI_PREFETCH_STACK);
+    struct gti_task *near = gti_runq_peek(&w->runq, GTI_PREFETCH_STACK);
+    if (far && near) {
         __builtin_prefetch(far, 1);
-        if (near)
-            __builtin_prefetch(near->context.sp, 1);
+        __builtin_prefetch(near->context.sp, 1);
     }
 #endif
 }
@@ -223,7 +225,10 @@ GTI_INLINE struct gti_task *gti_worker_pop(struct gti_worker *w)
     return t;
 }
 
-/* When `to` is fresh, `from` has a canary, or a sanitizer must know. */
+/* When `to` is fresh. */
+int gti_worker_switch_fresh(struct gti_worker *w, struct gti_task *from, struct gti_task *to,
+                            gti_hook *hook, void *arg);
+/* When `from` has a canary or is traced, or a sanitizer must know. */
 int gti_worker_switch_slow(struct gti_worker *w, struct gti_task *from, struct gti_task *to,
                            gti_hook *hook, void *arg);
 
@@ -243,9 +248,10 @@ int gti_worker_switch_slow(struct gti_worker *w, struct gti_task *from, struct g
 GTI_INLINE int gti_worker_switch(struct gti_worker *w, struct gti_task *from, struct gti_task *to,
                                  gti_hook *hook, void *arg)
 {
-    if (GTI_SWITCH_IS_SLOW || gti_unlikely(GTI_LOAD(to->state, relaxed) == (uint32_t)GTI_FRESH ||
-                                           from->flags & (GTI_TASK_CANARY | GTI_TASK_SLOW)))
+    if (GTI_SWITCH_IS_SLOW || gti_unlikely(from->flags & (GTI_TASK_CANARY | GTI_TASK_SLOW)))
         return gti_worker_switch_slow(w, from, to, hook, arg);
+    if (gti_unlikely(GTI_LOAD(to->state, relaxed) == (uint32_t)GTI_FRESH))
+        return gti_worker_switch_fresh(w, from, to, hook, arg);
     gti_task_transition(to, GTI_READY, GTI_RUNNING);
     w->current = to;
     GTI_COUNT(w->count.switches);
@@ -255,6 +261,9 @@ GTI_INLINE int gti_worker_switch(struct gti_worker *w, struct gti_task *from, st
 /* Call fn(arg) on the stack of the worker's OS thread: for what needs more
  * stack than a small task has. `w` is the calling worker. */
 void gti_worker_on_os_stack(struct gti_worker *w, void (*fn)(void *), void *arg);
+
+/* Put the hot stack back into the cache, where it ages. */
+void gti_worker_cool(struct gti_worker *w);
 
 /* Body of a worker's OS thread, after it set gti_worker_tls. */
 void gti_worker_loop(struct gti_worker *w);
@@ -274,8 +283,9 @@ GTI_INLINE void gti_worker_nap(struct gti_worker *w)
      * Ordering: seq_cst, edge NAP <-> check_deadlock(). */
     GTI_FENCE(seq_cst);
 }
-/* After work was published: wake a worker if one is needed. */
-void gti_worker_wake_any(struct gti_worker *w);
+/* After work was published: wake a worker if one is needed. Returns 0, like
+ * gti_worker_submit(). */
+int gti_worker_wake_any(struct gti_worker *w);
 void gti_worker_wake_this(struct gti_worker *target);
 /* Move the inbox to the list of bound tasks, oldest first. */
 void gti_worker_drain_inbox(struct gti_worker *w);

@@ -52,10 +52,11 @@ static GTI_NOINLINE void wake_slow(struct gti_worker *w)
         futex_wake(w, sleeper);
 }
 
-void gti_worker_wake_any(struct gti_worker *w)
+int gti_worker_wake_any(struct gti_worker *w)
 {
     if (gti_unlikely(gti_idle_published(&gti_rt.idle)))
         wake_slow(w);
+    return 0;
 }
 
 void gti_worker_wake_this(struct gti_worker *target)
@@ -223,6 +224,7 @@ static struct gti_task *sleep_once(struct gti_worker *w)
 
 static struct gti_task *search(struct gti_worker *w)
 {
+    gti_worker_cool(w);
     struct gti_task *t = NULL;
     gti_idle_search(&gti_rt.idle);
     while (!t && !gti_worker_leaving(w)) {

@@ -38,13 +38,17 @@ void gt_sleep_until(int64_t deadline)
 /* Hook: the context is saved, so thieves may have it. */
 static void yield_commit(struct gti_worker *w, void *arg)
 {
-    gti_worker_requeue(w, arg);
+    struct gti_task *t = arg;
+    if (gti_likely(w->alone && !t->bound && gti_runq_push(&w->runq, t)))
+        return;
+    gti_worker_requeue(w, t);
 }
 
 GTI_INLINE void yield_to(struct gti_worker *w, struct gti_task *next)
 {
-    gti_task_transition(w->current, GTI_RUNNING, GTI_READY);
-    gti_worker_switch(w, w->current, next, yield_commit, w->current);
+    struct gti_task *self = w->current;
+    gti_task_transition(self, GTI_RUNNING, GTI_READY);
+    gti_worker_switch(w, self, next, yield_commit, self);
 }
 
 /* Nothing in the worker's own queues. The stop of the runtime must not wait
@@ -64,10 +68,6 @@ static struct gti_task *yield_elsewhere(struct gti_worker *w)
 
 static GTI_NOINLINE void yield_slow(struct gti_worker *w)
 {
-    if (!w) {
-        gti_os_thread_yield();
-        return;
-    }
     gti_group_settle(w);
     struct gti_task *next = gti_worker_pick(w);
     if (!next)
@@ -80,14 +80,18 @@ void gt_yield(void)
 {
     struct gti_worker *w = gti_worker_self();
     struct gti_task *next;
+    if (gti_unlikely(!w)) {
+        gti_os_thread_yield();
+        return;
+    }
     /* The tick that is due for housekeeping is left to gti_worker_pick_slow(),
      * which does it; counting it here as well would step over it. */
-    if (gti_unlikely(!w || w->credit || GTI_LOAD(w->next.task, relaxed) || w->bound_head ||
-                     (GTI_LOAD(w->tick, relaxed) + 1u) % GTI_HOUSEKEEPING == 0 ||
-                     !(next = gti_worker_pop(w)))) {
+    uint32_t tick = GTI_LOAD(w->tick, relaxed) + 1u;
+    if (gti_unlikely(w->credit || GTI_LOAD(w->next.task, relaxed) || w->bound_head ||
+                     tick % GTI_HOUSEKEEPING == 0 || !(next = gti_worker_pop(w)))) {
         yield_slow(w);
         return;
     }
-    GTI_COUNT(w->tick);
+    GTI_STORE(w->tick, tick, relaxed);
     yield_to(w, next);
 }

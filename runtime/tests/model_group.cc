@@ -37,12 +37,6 @@
 
 #include "../src/waitq.c"
 
-// spawn.h
-#define GTI_SPAWN_H
-static int gti_spawn(gt_group *, gt_fn *, void *, const gt_attr *)
-{
-    return 0;
-}
 #include "../src/group.c"
 
 static const uint64_t kSomethingElse = 78;
