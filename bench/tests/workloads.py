@@ -36,6 +36,7 @@ CELLS = [
     ("switch/handoff/P:1/place:same-pu", 2),
     ("switch/handoff/P:2", 2),
     ("switch/handoff/P:2/place:same-llc", 2),
+    ("switch/line/P:2/place:same-llc", 2),
     ("channel/ping_pong/cap:0/P:1/place:same-pu", 2),
     ("channel/ping_pong/cap:0/P:2", 2),
     ("channel/ping_pong/cap:1/P:2/place:same-llc", 2),

@@ -15,6 +15,7 @@ OPERATION_NS = {
     "spawn/parked_storm": (300, 70_000, 0),
     "switch/yield": (30, 4_000, 0),
     "switch/handoff": (300, 5_000, 0),
+    "switch/line": (100, 100, 0),
     "channel/ping_pong": (200, 5_000, 0),
     "channel/prod_cons": (20, 300, 0),
     "stack/grow": (60_000, 40_000, 0),

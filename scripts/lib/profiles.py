@@ -19,7 +19,7 @@ REMEDY_BACKENDS = ("gt",)
 REMEDY_REASON = "not offered: the kernel preempts threads that never yield, whatever the process does"
 
 # Cases of two tasks, whose placement is an axis.
-PAIR_CASES = ("switch/handoff", "channel/ping_pong")
+PAIR_CASES = ("switch/handoff", "switch/line", "channel/ping_pong")
 
 # Cases whose cells run in exactly one round.
 ONE_ROUND_CASES = ("memory/parked", "memory/capacity")
@@ -32,6 +32,7 @@ CAPACITY_SECONDS = 20  # time budget of memory/capacity
 ALL = "all CPUs"       # P: every CPU this process may use
 PAIRS = "pairs"        # place: free, and each placement of two CPUs
 PLACED = "placed"      # the same without free
+DISTANT = "distant"    # place: each placement on two CPUs
 TWO_PAIRS = "two"      # place: same-pu and the nearest pair of two CPUs
 
 
@@ -67,6 +68,7 @@ def _quick():
         Row("spawn/tree", n=(1000,), P=(ALL,)),
         Row("switch/yield", n=(2, 1000), P=(1,)),
         Row("switch/handoff", place=TWO_PAIRS),
+        Row("switch/line", place=DISTANT),
         Row("channel/ping_pong", cap=(0, 1), place=TWO_PAIRS),
         Row("channel/prod_cons", p_c=((1, 1),), cap=(128,), P=(ALL,)),
         Row("channel/select", k=(2,), P=(ALL,)),
@@ -97,6 +99,7 @@ def _default():
         Row("switch/yield", n=(2, 10, 100, 1000), P=(1,)),
         Row("switch/yield", n=(10_000,), P=(1,), kind="once"),   # 3 s a process on threads
         Row("switch/handoff", place=PAIRS),
+        Row("switch/line", place=DISTANT),
         Row("channel/ping_pong", cap=(0,), place=PAIRS),
         Row("channel/ping_pong", cap=(1, 128), place=PLACED),    # free: 10 s a cell, and no headline
         Row("channel/prod_cons", p_c=((1, 1), (4, 4)), cap=(128,), P=(1, ALL)),
@@ -132,6 +135,7 @@ def _full():
         Row("switch/yield", n=(2, 10, 100, 1000, 10_000), P=(1,)),
         Row("switch/yield", n=(100_000,), P=(1,), backends=("gt",)),
         Row("switch/handoff", place=PAIRS),
+        Row("switch/line", place=DISTANT),
         Row("channel/ping_pong", cap=(0, 1, 128, 1024), place=PAIRS),
         Row("channel/prod_cons", p_c=((1, 1), (4, 4)), cap=(128, 1024), P=(1, ALL)),
         Row("channel/select", k=(2, 4, 8), P=(1, ALL)),
@@ -157,6 +161,7 @@ def _peers():
     return [
         Row("switch/yield", n=(2,), P=(1,)),
         Row("switch/yield", n=(10_000,), P=(1,), backends=light),
+        Row("switch/line", place=DISTANT),
         Row("spawn/one", P=(1, ALL)),
         Row("spawn/storm", n=(1_000_000,), temp=("warm",), P=(1, ALL), backends=("gt", "pthread-pool")),
         Row("spawn/parked_storm", n=(1_000_000,), P=(1, ALL), backends=light),
@@ -269,8 +274,10 @@ def _pair_places(which, machine):
     if which == TWO_PAIRS:
         nearest = machine.nearest_pair()
         return result + ([({"P": 2, "place": nearest}, None)] if nearest else [])
+    if which == DISTANT:
+        result = []
     for place in cells.PAIR_PLACES:
-        if place != "same-pu" and not (place == "free" and which == PLACED):
+        if place != "same-pu" and not (place == "free" and which in (PLACED, DISTANT)):
             lack = "needs 2 CPUs, 1 is allowed" if machine.ncpu < 2 else _lack(machine, place)
             result.append(({"P": 2, "place": place}, lack))
     return result

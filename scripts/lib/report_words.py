@@ -16,6 +16,8 @@ OPERATIONS = {
     "switch/yield": ("one yield", "one yield"),
     "switch/yield_multi": ("one yield, several CPUs", "one yield on several CPUs"),
     "switch/handoff": ("one hand-over of a token between two tasks through semaphores", "one blocking hand-over"),
+    "switch/line": ("one word from one CPU to the other by a store and a load; a round trip is two",
+                    "a cache line's way from one CPU to another"),
     "switch/working_set": ("one hand-over in a ring of tasks that each touch memory", "one switch with cold caches"),
     "channel/ping_pong": ("one message one way; a round trip is two operations", "one message one way"),
     "channel/prod_cons": ("one message from a producer to a consumer", "one message from producer to consumer"),
