@@ -376,14 +376,41 @@ bool gti_os_has_guard_advice(void)
     return works;
 }
 
+/* A descriptor of this process, + 1; 0: none yet. It stays open: a number that
+ * comes and goes could meet one that the program has just closed. */
+static GTI_ATOMIC(int) process;
+
+#ifdef SYS_process_madvise
+static int process_fd(void)
+{
+    int fd = -1;
+    int known = GTI_LOAD(process, relaxed);
+    if (known == 0)
+        fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+    if (fd < 0)
+        return known - 1;
+    if (GTI_CAS(process, known, fd + 1, relaxed))
+        return fd;
+    close(fd);
+    return known - 1;
+}
+#endif
+
+void gti_os_guards_end(void)
+{
+    int fd = GTI_XCHG(process, 0, relaxed) - 1;
+    if (fd >= 0)
+        close(fd);
+}
+
 int gti_os_guard_advise(char *base, size_t stride, unsigned count)
 {
     size_t page = gti_os_page_size();
     unsigned done = 0;
-#ifdef SYS_pidfd_open
+#ifdef SYS_process_madvise
     /* One system call for a batch; kernels that allow guards allow it on
      * oneself (6.13). Whatever it leaves undone the loop below does. */
-    int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
+    int self = process_fd();
     while (self >= 0 && done < count) {
         struct iovec iov[64];
         unsigned n = count - done < 64 ? count - done : 64;
@@ -394,8 +421,6 @@ int gti_os_guard_advise(char *base, size_t stride, unsigned count)
             break;
         done += n;
     }
-    if (self >= 0)
-        close(self);
 #endif
     for (; done < count; done++)
         if (madvise(base + done * stride, page, MADV_GUARD_INSTALL) != 0)

@@ -68,6 +68,8 @@ bool gti_os_has_guard_advice(void);
 /* Make one page at each of base, base + stride, ... fault on touch, without
  * splitting the mapping. 0 or -errno. */
 int gti_os_guard_advise(char *base, size_t stride, unsigned count);
+/* Close what gti_os_guard_advise() keeps open. */
+void gti_os_guards_end(void);
 /* The same by mprotect: each guard splits the mapping, and the number of
  * mappings is limited (vm.max_map_count). */
 int gti_os_guard_protect(char *base, size_t stride, unsigned count);

@@ -92,6 +92,7 @@ void gti_stacks_destroy(void)
             gti_stacks.size_class[c].slabs = slab->next;
             gti_slab_delete(slab);
         }
+    gti_os_guards_end();
     memset(&gti_stacks, 0, sizeof gti_stacks);
 }
 

@@ -86,6 +86,9 @@ struct gti_task {
     uint16_t bound;             /* worker index + 1, or 0 */
     uint8_t size_class;         /* stack size class */
     uint8_t flags;
+    struct gti_waiter wait;
+    /* Second cache line: up to here is what switching, waiting and waking need,
+     * so that a message to another CPU moves one line of the task. */
     struct gti_stack *stack;
     gt_fn *fn;
     union {
@@ -93,8 +96,6 @@ struct gti_task {
         void **local; /* then, with GTI_TASK_LOCALS: task-local storage */
     };
     struct gt_group *group;
-    /* second cache line */
-    struct gti_waiter wait;
     struct gti_task *prev;       /* timer wheel */
     int64_t deadline;            /* timer wheel: tick to fire at */
     GTI_ATOMIC(uint32_t) claim;  /* contested waits: 1 once somebody won the right to wake */
