@@ -389,7 +389,8 @@ int gt_close(int fd);
 
 enum gt_guard {
     /* MADV_GUARD_INSTALL below every stack: always before corruption, if code
-     * with frames larger than a page is built with -fstack-clash-protection */
+     * with frames larger than a page is built with -fstack-clash-protection (on
+     * 64-bit Arm also --param=stack-clash-protection-guard-size=12) */
     GT_GUARD_MADVISE = 1,
     GT_GUARD_MPROTECT, /* mprotect below every stack, while the map count lasts */
     GT_GUARD_CANARY    /* a canary at the stack's end, checked at the next switch;
@@ -428,6 +429,7 @@ typedef struct gt_stats {
     uint64_t canary_stacks; /* of them, with a canary as their only guard */
 } gt_stats;
 
+/* Any thread, but not while another calls gt_stop(). */
 void gt_get_stats(gt_stats *ret_stats);
 /* -EINVAL: no worker or spare of that index. */
 int gt_get_counters(int worker, gt_counters *ret_counters);
