@@ -59,6 +59,7 @@ int gt_blocking_begin(int64_t deadline)
         return err;
     struct gti_worker *w = gti_worker_self();
     gti_group_settle(w);
+    gti_worker_share(w, 0);
     struct gti_task *next = gti_next_take(&w->next);
     if (next)
         gti_worker_requeue(w, next);

@@ -113,6 +113,12 @@ static inline void gti_idle_awake(struct gti_idle *idle, struct gti_idle_slot *s
     GTI_STORE(slot->word, (uint32_t)GTI_AWAKE, relaxed);
 }
 
+/* Anybody; a hint. */
+static inline bool gti_idle_anybody(struct gti_idle *idle)
+{
+    return GTI_LOAD(idle->sleeping, relaxed) != 0u || GTI_LOAD(idle->searching, relaxed) != 0u;
+}
+
 /* Waker: claim one sleeper. True: the caller must futex-wake it. */
 static inline bool gti_idle_claim(struct gti_idle *idle, struct gti_idle_slot *slot, uint32_t how)
 {

@@ -88,10 +88,13 @@ static bool unbias(struct gti_worker *w)
 static void evict(struct gti_worker *w)
 {
     bool ring = w->alone && !gti_runq_is_empty(&w->runq);
-    if ((!GTI_LOAD(w->next.task, relaxed) && !ring) || !unbias(w))
+    bool own = GTI_LOAD(w->next.task, relaxed) || GTI_LOAD(w->fresh.count, relaxed);
+    if ((!own && !ring) || !unbias(w))
         return;
     struct gti_task *t = gti_next_evict(&w->next);
     if (t)
+        hand_over(t);
+    while ((t = gti_fresh_take_locked(&w->fresh, false)) != NULL)
         hand_over(t);
     if (ring)
         evict_ring(w);

@@ -86,8 +86,7 @@ static GTI_NOINLINE int spawn_any(struct gt_group *group, gt_fn *fn, void *arg, 
     GTI_COUNT(w->count.spawned);
     if (gti_unlikely(t->flags & GTI_TASK_SLOW))
         gti_trace_record(w, GTI_TRACE_SPAWN, t, 0);
-    gti_worker_submit(w, t);
-    return 0;
+    return bound ? gti_worker_submit(w, t) : gti_worker_submit_fresh(w, t);
 }
 
 /* The common case: a worker spawns a task without attributes. No call in it
@@ -102,8 +101,7 @@ GTI_INLINE int spawn(struct gt_group *group, gt_fn *fn, void *arg, const gt_attr
     struct gti_task *t = gti_task_pop(&w->tasks);
     task_init(t, fn, arg, group, NULL, gti_rt.stack_class, 0);
     GTI_COUNT(w->count.spawned);
-    struct gti_task *displaced = gti_next_put(&w->next, t);
-    return displaced ? gti_worker_requeue(w, displaced) : 0;
+    return gti_worker_submit_fresh(w, t);
 }
 
 int gt_spawn(gt_fn *fn, void *arg, const gt_attr *attr)

@@ -34,6 +34,7 @@ bool gti_worker_init(struct gti_worker *w, int id)
     w->id = id;
     w->spare = id >= gti_rt.workers;
     w->alone = gti_rt.workers == 1;
+    w->fresh.most = w->alone ? GTI_FRESH_MAX : GTI_FRESH_SHARED;
     w->credit_batch = 1; /* its first act may be to finish a member: see gti_group_leave() */
     w->current = &w->sched;
     w->random = 2654435761u * (uint32_t)(id + 1);
@@ -59,7 +60,8 @@ void gti_worker_destroy(struct gti_worker *w)
 static void stand_down(struct gti_worker *w)
 {
     struct gti_task *t = gti_next_take(&w->next);
-    while (t || (t = gti_worker_pop(w)) != NULL) {
+    while (t || (t = gti_fresh_take(&w->fresh, &w->next, false)) != NULL ||
+           (t = gti_worker_pop(w)) != NULL) {
         gti_inject_push(t);
         t = NULL;
     }

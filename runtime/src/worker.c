@@ -120,6 +120,23 @@ int gti_worker_submit_slow(struct gti_worker *w, struct gti_task *t)
     return displaced ? gti_worker_requeue(w, displaced) : 0;
 }
 
+/* Others see them, or a thief comes for more. */
+int gti_worker_share(struct gti_worker *w, uint32_t keep)
+{
+    struct gti_task *t;
+    while (GTI_LOAD(w->fresh.count, relaxed) > keep &&
+           (t = gti_fresh_take(&w->fresh, &w->next, false)) != NULL)
+        if (gti_unlikely(!gti_runq_push(&w->runq, t)))
+            push_full(w, t);
+    return w->alone ? 0 : gti_worker_wake_any(w);
+}
+
+int gti_worker_submit_fresh_slow(struct gti_worker *w, struct gti_task *t)
+{
+    gti_worker_share(w, w->fresh.most / 2u);
+    return gti_fresh_push(&w->fresh, &w->next, t) ? 0 : gti_worker_requeue(w, t);
+}
+
 /* ---- picking -------------------------------------------------------------- */
 
 /* A system call, so not at every turn. */
@@ -149,31 +166,38 @@ static void housekeeping(void *worker)
     }
 }
 
+/* The budget is spent: what is in the run-next slot goes to the end of the
+ * queue, and the queue has its turn. */
+static bool end_streak(struct gti_worker *w)
+{
+    if (gti_likely(GTI_LOAD(w->streak, relaxed) < GTI_RUNNEXT_BUDGET))
+        return false;
+    struct gti_task *t = gti_next_take(&w->next);
+    GTI_STORE(w->streak, 0u, relaxed);
+    if (t)
+        gti_worker_requeue(w, t);
+    return true;
+}
+
 struct gti_task *gti_worker_pick_slow(struct gti_worker *w)
 {
-    struct gti_task *t = GTI_LOAD(w->next.task, relaxed);
-    if (gti_unlikely(t != NULL)) {
-        /* The budget is spent: to the end of the queue. */
-        t = gti_next_take(&w->next);
-        GTI_STORE(w->streak, 0u, relaxed);
-        if (t)
-            gti_worker_requeue(w, t);
-    }
+    bool spent = end_streak(w);
     uint32_t tick = GTI_LOAD(w->tick, relaxed) + 1u;
     GTI_STORE(w->tick, tick, relaxed);
-    if (gti_unlikely(tick % GTI_HOUSEKEEPING == 0 || t)) {
+    if (gti_unlikely(tick % GTI_HOUSEKEEPING == 0 || spent)) {
         gti_worker_on_os_stack(w, housekeeping, w);
         if (gti_worker_leaving(w))
             return NULL;
     }
     if (gti_unlikely(w->bound_head) && tick & 1u)
         return pop_bound(w);
-    t = gti_worker_pop(w);
+    struct gti_task *t = gti_worker_pop(w);
     if (gti_likely(t != NULL)) {
         GTI_STORE(w->streak, 0u, relaxed);
         return t;
     }
-    return pop_bound(w);
+    t = pop_bound(w);
+    return t ? t : gti_worker_pick_next(w);
 }
 
 /* ---- switching ------------------------------------------------------------ */
@@ -385,7 +409,8 @@ GTI_INLINE bool fits(const struct gti_task *next, const struct gti_stack *stack)
  * ready, which is then the task to run if the queue is empty. */
 GTI_INLINE struct gti_task *pick_after_end(struct gti_worker *w)
 {
-    if (!GTI_LOAD(w->next.task, relaxed) && gti_runq_is_empty(&w->runq))
+    if (!GTI_LOAD(w->next.task, relaxed) && !GTI_LOAD(w->fresh.count, relaxed) &&
+        gti_runq_is_empty(&w->runq))
         gti_group_settle(w);
     struct gti_task *next = gti_worker_pick(w);
     if (w->credit && (!next || next->group != w->credit_group))

@@ -2,8 +2,9 @@
  *
  * Order in which a worker looks for its next task:
  *   1. its run-next slot: what the running task made ready last. It costs
- *      nothing and its data is warm; a budget keeps two tasks that wake each
- *      other from shutting out the rest
+ *      nothing and its data is warm; then its fresh tasks, newest first
+ *      (fresh.h). A budget keeps tasks that wake or spawn each other from
+ *      shutting out the rest
  *   2. its run queue and its list of bound tasks, taking turns
  *   3. every GTI_HOUSEKEEPING-th time, and when the monitor finds that this
  *      takes long, before 2: due timers, its inbox, the network, the shared
@@ -22,6 +23,7 @@
 #include "idle.h"
 #include "inject.h"
 #include "next_slot.h"
+#include "fresh.h"
 #include "runq_memory.h"
 #include "sanitizer.h"
 #include "task.h"
@@ -56,6 +58,7 @@ struct gti_worker {
     /* Owner only. */
     struct gti_task *current;                 /* the running task, or &sched */
     struct gti_next_slot next;                /* the run-next slot */
+    struct gti_fresh fresh;                   /* what was spawned last */
     struct gti_task *bound_head, *bound_tail; /* bound tasks that are ready */
     GTI_ATOMIC(uint32_t) streak;              /* run-next slot used in a row */
     GTI_ATOMIC(uint32_t) tick;                /* the monitor writes these two: hurry() */
@@ -170,18 +173,54 @@ GTI_INLINE int gti_worker_submit(struct gti_worker *w, struct gti_task *t)
     return gti_unlikely(displaced != NULL) ? gti_worker_requeue(w, displaced) : 0;
 }
 
+/* Move fresh tasks to the run queue, oldest first, until `keep` are left. */
+int gti_worker_share(struct gti_worker *w, uint32_t keep);
+int gti_worker_submit_fresh_slow(struct gti_worker *w, struct gti_task *t);
+
+/* How many fresh tasks the worker should keep to itself, `own` of which nobody
+ * else needs: all, unless others have nothing to take. Those that idle get the
+ * rest at once, those that are busy find half of it when they come. */
+GTI_INLINE uint32_t gti_worker_fresh_share(struct gti_worker *w, uint32_t own)
+{
+    uint32_t count = GTI_LOAD(w->fresh.count, relaxed);
+    if (w->alone || count <= own)
+        return count;
+    if (gti_idle_anybody(&gti_rt.idle))
+        return own;
+    return gti_runq_is_empty(&w->runq) ? count / 2u : count;
+}
+
+/* The same for a fresh task that is not bound; w is not NULL. */
+GTI_INLINE int gti_worker_submit_fresh(struct gti_worker *w, struct gti_task *t)
+{
+    if (gti_unlikely(!gti_fresh_push(&w->fresh, &w->next, t)))
+        return gti_worker_submit_fresh_slow(w, t);
+    uint32_t keep = gti_worker_fresh_share(w, 1u);
+    return gti_unlikely(keep < GTI_LOAD(w->fresh.count, relaxed)) ? gti_worker_share(w, keep) : 0;
+}
+
 /* ---- running them -------------------------------------------------------- */
 
 struct gti_task *gti_worker_pick_slow(struct gti_worker *w);
 
-/* The run-next slot, or NULL. */
+/* The run-next slot's task, or the newest fresh one, or NULL. */
 GTI_INLINE struct gti_task *gti_worker_pick_next(struct gti_worker *w)
 {
-    if (gti_unlikely(!GTI_LOAD(w->next.task, relaxed) ||
-                     GTI_LOAD(w->streak, relaxed) >= GTI_RUNNEXT_BUDGET))
+    uint32_t streak = GTI_LOAD(w->streak, relaxed);
+    if (gti_unlikely(streak >= GTI_RUNNEXT_BUDGET))
         return NULL;
-    GTI_COUNT(w->streak);
-    return gti_next_take(&w->next);
+    if (GTI_LOAD(w->next.task, relaxed)) {
+        GTI_STORE(w->streak, streak + 1u, relaxed);
+        return gti_next_take(&w->next);
+    }
+    if (GTI_LOAD(w->fresh.count, relaxed) == 0u)
+        return NULL;
+    GTI_STORE(w->streak, streak + 1u, relaxed);
+    struct gti_task *t = gti_fresh_take(&w->fresh, &w->next, true);
+    uint32_t keep = gti_worker_fresh_share(w, 0u);
+    if (gti_unlikely(keep < GTI_LOAD(w->fresh.count, relaxed)))
+        gti_worker_share(w, keep);
+    return t;
 }
 
 /* The next task of this worker's own queues, or NULL. */

@@ -87,7 +87,8 @@ void gt_yield(void)
     /* The tick that is due for housekeeping is left to gti_worker_pick_slow(),
      * which does it; counting it here as well would step over it. */
     uint32_t tick = GTI_LOAD(w->tick, relaxed) + 1u;
-    if (gti_unlikely(w->credit || GTI_LOAD(w->next.task, relaxed) || w->bound_head ||
+    if (gti_unlikely(w->credit || GTI_LOAD(w->next.task, relaxed) ||
+                     GTI_LOAD(w->fresh.count, relaxed) || w->bound_head ||
                      tick % GTI_HOUSEKEEPING == 0 || !(next = gti_worker_pop(w)))) {
         yield_slow(w);
         return;
