@@ -222,6 +222,9 @@ static bool pass_over_once(void)
 static void a_waiter_outside_that_was_passed_over_is_handed_the_mutex(void **state)
 {
     (void)state;
+#if UNDER_TSAN
+    skip(); /* it looks into the queue of the mutex while others use it */
+#endif
     while (!pass_over_once())
         continue;
 }
