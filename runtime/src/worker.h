@@ -177,13 +177,13 @@ GTI_INLINE int gti_worker_submit(struct gti_worker *w, struct gti_task *t)
 int gti_worker_share(struct gti_worker *w, uint32_t keep);
 int gti_worker_submit_fresh_slow(struct gti_worker *w, struct gti_task *t);
 
-/* How many fresh tasks the worker should keep to itself, `own` of which nobody
+/* How many fresh tasks a worker that is not alone should keep to itself, `own` of which nobody
  * else needs: all, unless others have nothing to take. Those that idle get the
  * rest at once, those that are busy find half of it when they come. */
 GTI_INLINE uint32_t gti_worker_fresh_share(struct gti_worker *w, uint32_t own)
 {
     uint32_t count = GTI_LOAD(w->fresh.count, relaxed);
-    if (w->alone || count <= own)
+    if (count <= own)
         return count;
     if (gti_idle_anybody(&gti_rt.idle))
         return own;
@@ -195,6 +195,8 @@ GTI_INLINE int gti_worker_submit_fresh(struct gti_worker *w, struct gti_task *t)
 {
     if (gti_unlikely(!gti_fresh_push(&w->fresh, &w->next, t)))
         return gti_worker_submit_fresh_slow(w, t);
+    if (gti_likely(w->alone))
+        return 0;
     uint32_t keep = gti_worker_fresh_share(w, 1u);
     return gti_unlikely(keep < GTI_LOAD(w->fresh.count, relaxed)) ? gti_worker_share(w, keep) : 0;
 }
@@ -217,6 +219,8 @@ GTI_INLINE struct gti_task *gti_worker_pick_next(struct gti_worker *w)
         return NULL;
     GTI_STORE(w->streak, streak + 1u, relaxed);
     struct gti_task *t = gti_fresh_take(&w->fresh, &w->next, true);
+    if (gti_likely(w->alone))
+        return t;
     uint32_t keep = gti_worker_fresh_share(w, 0u);
     if (gti_unlikely(keep < GTI_LOAD(w->fresh.count, relaxed)))
         gti_worker_share(w, keep);
