@@ -9,6 +9,8 @@
 #include "atomics.h"
 
 void gti_os_thread_yield(void);
+/* Fatal in a child made by fork(), where the holder does not exist. */
+void gti_check_forked(void);
 
 /* Any lock word, where only its address is known. */
 struct gti_spinlock {
@@ -27,6 +29,7 @@ struct gti_spinlock {
             while (GTI_LOAD(lock, relaxed) != 0) {                                                 \
                 gti_pause();                                                                       \
                 if (++spins_ >= GTI_SPINS_BEFORE_YIELD) {                                          \
+                    gti_check_forked();                                                            \
                     gti_os_thread_yield();                                                         \
                     spins_ = 0;                                                                    \
                 }                                                                                  \
