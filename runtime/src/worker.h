@@ -134,9 +134,6 @@ GTI_INLINE struct gti_worker *gti_worker_self(void)
     return gti_self_load();
 }
 
-/* Fatal in a child that was forked: there is nobody to run a task. */
-void gti_check_forked(void);
-
 /* Workers and those spares that exist: the valid indices of gti_rt.worker[]. */
 GTI_INLINE int gti_workers_made(void)
 {

@@ -115,7 +115,7 @@ int64_t gt_run(const gt_config *config, gt_fn *fn, void *arg);
  * task or wake one is fatal, and so is the return of a task's function. What
  * does neither works as in an outside thread (a send into a channel with room,
  * a free lock, sleeping, network calls), unless a thread that the child lacks
- * was inside that very object. exec() works anywhere.
+ * was inside that very object, which is fatal too. exec() works anywhere.
  *
  * Signals. Workers block all but those of faults and SIGPROF. The child of a
  * task gets the mask that gt_start()'s caller had; a program that a task starts
