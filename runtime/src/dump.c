@@ -77,10 +77,10 @@ static void say_places(struct gti_report *r, const struct view *v)
 
 static void dump_task(unsigned number, const struct gti_task *t, void *arg)
 {
-    static const char *const states[] = {"free", "not run yet", "ready", "running", "waiting"};
+    static const char *const states[] = {"free", "not run yet", "ready", "waiting"};
     struct gti_report *r = arg;
     struct view v = view_of(t);
-    const struct gti_worker *w = v.state == (uint32_t)GTI_RUNNING ? runner_of(t) : NULL;
+    const struct gti_worker *w = v.state == (uint32_t)GTI_READY ? runner_of(t) : NULL;
     if (v.state == (uint32_t)GTI_FREE || v.state >= sizeof states / sizeof states[0])
         return;
     if (v.state == (uint32_t)GTI_WAITING)
@@ -88,7 +88,7 @@ static void dump_task(unsigned number, const struct gti_task *t, void *arg)
     else if (w && GTI_LOAD(w->blocked, relaxed))
         gti_say(r, "task %u [running: blocking call] ", number);
     else
-        gti_say(r, "task %u [%s] ", number, states[v.state]);
+        gti_say(r, "task %u [%s] ", number, w ? "running" : states[v.state]);
     say_label(r, &v);
     if (w)
         gti_say(r, ", on %s %d", w->spare ? "spare" : "worker", w->id);

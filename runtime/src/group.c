@@ -50,8 +50,23 @@ static void wake_waiter(struct gti_worker *w, struct gt_group *g)
     gti_ready(w, t, 0); /* g may be gone from here on */
 }
 
+/* All members and credits are the caller's and somebody waits without a
+ * deadline: then nobody else may change the word, and no locked instruction is
+ * needed. With a deadline the waiter itself may (give_up()). */
+static bool is_last(struct gt_group *g, uint64_t n)
+{
+    /* Ordering: acquire, edge GROUP-DONE <- gti_group_book(), and <-
+     * wait_commit(): the waiter's record. */
+    return GTI_LOAD(g->state_, acquire) == n * GTI_GROUP_ONE + GTI_GROUP_WAITING &&
+           !((uintptr_t)(void *)g->waiter_ & GTI_CONTESTED);
+}
+
 void gti_group_book(struct gti_worker *w, struct gt_group *g, uint64_t n)
 {
+    if (is_last(g, n)) {
+        wake_waiter(w, g);
+        return;
+    }
     /* Ordering: acq_rel, edge GROUP-DONE <-> gt_group_wait(). What members
      * wrote before they returned is visible to who finds the count at 0, and
      * the waiter's record is visible to the last member. */
@@ -68,7 +83,7 @@ static void wait_commit(struct gti_worker *w, void *arg)
 {
     struct gt_group *g = (struct gt_group *)arg;
     /* Ordering: acq_rel, edge GROUP-DONE <-> gti_group_book(). */
-    uint64_t old = GTI_OR(g->state_, GTI_GROUP_WAITING, acq_rel);
+    uint64_t old = GTI_ADD(g->state_, GTI_GROUP_WAITING, acq_rel);
     if (gti_unlikely(old & GTI_GROUP_WAITING))
         gti_fatal("two tasks wait for one group at the same time");
     if (old == 0) {

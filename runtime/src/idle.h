@@ -42,6 +42,7 @@
 #define GTI_IDLE_H
 
 #include "atomics.h"
+#include "base.h"
 
 enum gti_idle_word {
     GTI_AWAKE,
@@ -114,7 +115,7 @@ static inline void gti_idle_awake(struct gti_idle *idle, struct gti_idle_slot *s
 }
 
 /* Anybody; a hint. */
-static inline bool gti_idle_anybody(struct gti_idle *idle)
+GTI_INLINE bool gti_idle_anybody(struct gti_idle *idle)
 {
     return GTI_LOAD(idle->sleeping, relaxed) != 0u || GTI_LOAD(idle->searching, relaxed) != 0u;
 }
@@ -133,7 +134,7 @@ static inline bool gti_idle_claim(struct gti_idle *idle, struct gti_idle_slot *s
 }
 
 /* Submitter, S2 and S3: after publishing. True: somebody must be woken. */
-static inline bool gti_idle_published(struct gti_idle *idle)
+GTI_INLINE bool gti_idle_published(struct gti_idle *idle)
 {
     /* Ordering: seq_cst, edge IDLE-DEKKER <-> gti_idle_prepare(). */
     GTI_FENCE(seq_cst);

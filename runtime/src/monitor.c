@@ -133,7 +133,7 @@ static void hurry(struct gti_worker *w, uint64_t switches, int64_t now)
     if (now - seen->hurried < HURRY_NS)
         return;
     if (switches - seen->hurried_switches < HURRY_SWITCHES) {
-        GTI_STORE(w->tick, GTI_LOAD(w->tick, relaxed) | (GTI_HOUSEKEEPING - 1u), relaxed);
+        GTI_STORE(w->hurry, 1u, relaxed);
         GTI_STORE(w->streak, GTI_RUNNEXT_BUDGET, relaxed);
     }
     seen->hurried = now;

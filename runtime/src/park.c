@@ -20,7 +20,7 @@ static bool give_up_outside(struct gti_task *self)
 {
     if (!gti_task_claim(self))
         return false;
-    GTI_STORE(self->state, (uint32_t)GTI_RUNNING, relaxed);
+    GTI_STORE(self->state, (uint32_t)GTI_READY, relaxed);
     return true;
 }
 
@@ -77,13 +77,24 @@ void gti_park_unlock(struct gti_worker *w, void *lock)
     gti_spin_unlock(l->word);
 }
 
+/* The run-next slot is empty. What was spawned last runs if that takes no
+ * more calls; this function has no frame, like its caller. */
+int gti_park_fresh(struct gti_worker *w, gti_hook *hook, void *arg)
+{
+    struct gti_task *next = gti_worker_pick_newest(w);
+    if (gti_unlikely(!next))
+        return gti_park_slow(w, hook, arg);
+    gti_task_transition(w->current, GTI_READY, GTI_WAITING);
+    return gti_worker_switch(w, w->current, next, hook, arg);
+}
+
 int gti_park_slow(struct gti_worker *w, gti_hook *hook, void *arg)
 {
     if (!w)
         return park_outside(hook, arg, INT64_MAX);
     gti_group_settle(w);
     struct gti_task *self = w->current, *next = gti_worker_pick(w);
-    gti_task_transition(self, GTI_RUNNING, GTI_WAITING);
+    gti_task_transition(self, GTI_READY, GTI_WAITING);
     return gti_worker_switch(w, self, next ? next : &w->sched, hook, arg);
 }
 

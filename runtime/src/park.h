@@ -37,16 +37,17 @@ GTI_INLINE struct gti_task *gti_park_self(struct gti_worker *w)
 }
 
 int gti_park_slow(struct gti_worker *w, gti_hook *hook, void *arg);
+int gti_park_fresh(struct gti_worker *w, gti_hook *hook, void *arg);
 
 /* `w` is gti_worker_self(), and may be NULL. Returns what gti_ready() gave. */
 GTI_INLINE int gti_park(struct gti_worker *w, gti_hook *hook, void *arg)
 {
     if (gti_unlikely(!w || w->credit))
         return gti_park_slow(w, hook, arg);
-    struct gti_task *next = gti_worker_pick_next(w);
+    struct gti_task *next = gti_worker_pick_slot(w);
     if (gti_unlikely(!next))
-        return gti_park_slow(w, hook, arg);
-    gti_task_transition(w->current, GTI_RUNNING, GTI_WAITING);
+        return gti_park_fresh(w, hook, arg);
+    gti_task_transition(w->current, GTI_READY, GTI_WAITING);
     return gti_worker_switch(w, w->current, next, hook, arg);
 }
 

@@ -26,6 +26,7 @@
 #define GTI_RUNQ_H
 
 #include "atomics.h"
+#include "base.h"
 
 #ifndef GTI_RUNQ_FIRST
 #define GTI_RUNQ_FIRST 256u /* slots at first; a power of two */
@@ -58,7 +59,7 @@ struct gti_runq {
 struct gti_runq_array *gti_runq_array_new(uint32_t slots);
 
 /* Owner. Use `array` from now on. */
-static inline void gti_runq_set_array(struct gti_runq *q, struct gti_runq_array *array)
+GTI_INLINE void gti_runq_set_array(struct gti_runq *q, struct gti_runq_array *array)
 {
     q->mask = array->mask;
     q->slot = array->slot;
@@ -84,7 +85,7 @@ static inline bool gti_runq_grow(struct gti_runq *q)
 }
 
 /* Owner. False when the ring is full. */
-static inline bool gti_runq_push(struct gti_runq *q, struct gti_task *t)
+GTI_INLINE bool gti_runq_push(struct gti_runq *q, struct gti_task *t)
 {
     uint32_t tail = GTI_LOAD(q->tail, relaxed);
     /* Ordering: acquire, edge RUNQ-TAKE <- gti_runq_steal(). A thief has read
@@ -99,7 +100,7 @@ static inline bool gti_runq_push(struct gti_runq *q, struct gti_task *t)
 }
 
 /* Owner. The oldest task, or NULL. */
-static inline struct gti_task *gti_runq_pop(struct gti_runq *q)
+GTI_INLINE struct gti_task *gti_runq_pop(struct gti_runq *q)
 {
     uint32_t head = GTI_LOAD(q->head, relaxed);
     uint32_t tail = GTI_LOAD(q->tail, relaxed);
@@ -115,7 +116,7 @@ static inline struct gti_task *gti_runq_pop(struct gti_runq *q)
 
 /* Owner, while there can be no thief: the same without the locked
  * instruction. */
-static inline struct gti_task *gti_runq_pop_alone(struct gti_runq *q)
+GTI_INLINE struct gti_task *gti_runq_pop_alone(struct gti_runq *q)
 {
     uint32_t head = GTI_LOAD(q->head, relaxed);
     if (head == GTI_LOAD(q->tail, relaxed))
@@ -124,15 +125,43 @@ static inline struct gti_task *gti_runq_pop_alone(struct gti_runq *q)
     return GTI_LOAD(q->slot[head & q->mask].task, relaxed);
 }
 
+/* Where the owner finds its ring, read once. */
+struct gti_runq_ends {
+    uint32_t head, tail, mask;
+    struct gti_runq_slot *slot;
+};
+
+GTI_INLINE struct gti_runq_ends gti_runq_ends(struct gti_runq *q)
+{
+    struct gti_runq_ends e = {GTI_LOAD(q->head, relaxed), GTI_LOAD(q->tail, relaxed), q->mask,
+                              q->slot};
+    return e;
+}
+
+/* The task `ahead` places behind the oldest; a hint where there are thieves. */
+GTI_INLINE struct gti_task *gti_runq_at(const struct gti_runq_ends *e, uint32_t ahead)
+{
+    return GTI_LOAD(e->slot[(e->head + ahead) & e->mask].task, relaxed);
+}
+
+/* Owner, while there can be no thief, of a ring that is not empty: the oldest
+ * leaves, and `t` goes to the end. */
+GTI_INLINE void gti_runq_turn(struct gti_runq *q, const struct gti_runq_ends *e, struct gti_task *t)
+{
+    GTI_STORE(q->head, e->head + 1u, relaxed);
+    GTI_STORE(e->slot[e->tail & e->mask].task, t, relaxed);
+    GTI_STORE(q->tail, e->tail + 1u, relaxed);
+}
+
 /* Owner. How many are inside, or were a moment ago. */
-static inline uint32_t gti_runq_count(struct gti_runq *q)
+GTI_INLINE uint32_t gti_runq_count(struct gti_runq *q)
 {
     return GTI_LOAD(q->tail, relaxed) - GTI_LOAD(q->head, relaxed);
 }
 
 /* Owner. The task `ahead` places behind the oldest, or NULL: a hint for
  * prefetching, as a thief may have it by now. */
-static inline struct gti_task *gti_runq_peek(struct gti_runq *q, uint32_t ahead)
+GTI_INLINE struct gti_task *gti_runq_peek(struct gti_runq *q, uint32_t ahead)
 {
     uint32_t at = GTI_LOAD(q->head, relaxed) + ahead;
     if ((int32_t)(GTI_LOAD(q->tail, relaxed) - at) <= 0)
@@ -182,7 +211,7 @@ static inline struct gti_task *gti_runq_steal(struct gti_runq *victim, struct gt
 }
 
 /* Anyone; a hint unless the caller has ordered it otherwise. */
-static inline bool gti_runq_is_empty(struct gti_runq *q)
+GTI_INLINE bool gti_runq_is_empty(struct gti_runq *q)
 {
     return GTI_LOAD(q->head, relaxed) == GTI_LOAD(q->tail, relaxed);
 }

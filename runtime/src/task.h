@@ -4,16 +4,17 @@
  *
  *   FREE     on a free list; nobody.
  *   FRESH    spawned, has no stack; on exactly one queue or in a run-next slot.
- *   READY    waiting for a worker, its context is saved; on exactly one queue
- *            or in a run-next slot.
- *   RUNNING  `current` of exactly one worker, which alone touches it.
+ *   READY    on exactly one queue or in a run-next slot, its context saved; or
+ *            running: `current` of exactly one worker, which alone touches it.
+ *            Which of the two is not written down, since that would be two
+ *            stores per switch.
  *   WAITING  on exactly one wait queue, timer wheel or group, or about to be:
  *            the hook that publishes it runs after its context is saved. Who
  *            takes it off may make it READY, and nobody else.
  *
- *   FREE -> FRESH -> RUNNING -> WAITING -> READY -> RUNNING -> FREE
- *                       |                    ^
- *                       +---- gt_yield() ----+
+ *   FREE -> FRESH -> READY <-> WAITING
+ *    ^                 |
+ *    +-----------------+
  *
  * A stack belongs to its task from the first run to the end, and passes
  * straight to the next fresh task when the finished one's worker picks that
@@ -29,7 +30,7 @@
 #include "sanitizer.h"
 #include "stack.h"
 
-enum gti_task_state { GTI_FREE, GTI_FRESH, GTI_READY, GTI_RUNNING, GTI_WAITING };
+enum gti_task_state { GTI_FREE, GTI_FRESH, GTI_READY, GTI_WAITING };
 
 enum gti_task_flags {
     GTI_TASK_CANARY = 1,  /* its stack has only a canary: check at each switch */

@@ -155,7 +155,7 @@ static void housekeeping(void *worker)
     struct gti_worker *w = worker;
     gti_worker_run_timers(w);
     gti_worker_drain_inbox(w);
-    if (GTI_LOAD(w->tick, relaxed) % GTI_AGE_STACKS == 0)
+    if (w->tick % GTI_AGE_STACKS == 0)
         gti_stacks_age(&w->stacks, gti_os_now());
     if (gti_netpoll_is_wanted() && !w->holds_entry)
         look_at_network(w);
@@ -182,9 +182,9 @@ static bool end_streak(struct gti_worker *w)
 struct gti_task *gti_worker_pick_slow(struct gti_worker *w)
 {
     bool spent = end_streak(w);
-    uint32_t tick = GTI_LOAD(w->tick, relaxed) + 1u;
-    GTI_STORE(w->tick, tick, relaxed);
+    uint32_t tick = ++w->tick;
     if (gti_unlikely(tick % GTI_HOUSEKEEPING == 0 || spent)) {
+        GTI_STORE(w->hurry, 0u, relaxed);
         gti_worker_on_os_stack(w, housekeeping, w);
         if (gti_worker_leaving(w))
             return NULL;
@@ -267,10 +267,11 @@ GTI_INLINE void bind(struct gti_worker *w, struct gti_task *t)
 /* Everything but the jump: `to` becomes current. */
 GTI_INLINE void enter(struct gti_worker *w, struct gti_task *to)
 {
-    uint32_t state = GTI_LOAD(to->state, relaxed);
-    if (state == (uint32_t)GTI_FRESH)
+    if (GTI_LOAD(to->state, relaxed) == (uint32_t)GTI_FRESH) {
         bind(w, to);
-    gti_task_transition(to, (enum gti_task_state)state, GTI_RUNNING);
+        gti_task_transition(to, GTI_FRESH, GTI_READY);
+    }
+    gti_assert(GTI_LOAD(to->state, relaxed) == (uint32_t)GTI_READY);
     w->current = to;
     GTI_COUNT(w->count.switches);
 }
@@ -351,7 +352,7 @@ int gti_worker_switch_fresh(struct gti_worker *w, struct gti_task *from, struct 
     w->hot = NULL;
     to->stack = s;
     to->context.sp = gti_context_init(s->top);
-    gti_task_transition(to, GTI_FRESH, GTI_RUNNING);
+    gti_task_transition(to, GTI_FRESH, GTI_READY);
     w->current = to;
     GTI_COUNT(w->count.switches);
     return gti_context_switch(&from->context, &to->context, hook, w, arg);
@@ -390,7 +391,7 @@ static GTI_NOINLINE struct gti_worker *end_slow(struct gti_worker *w)
 /* The task is over; `t` becomes free. */
 GTI_INLINE void retire(struct gti_worker *w, struct gti_task *t)
 {
-    gti_task_transition(t, GTI_RUNNING, GTI_FREE);
+    gti_task_transition(t, GTI_READY, GTI_FREE);
     GTI_COUNT(w->count.finished);
     if (t->group)
         gti_group_leave(w, t->group);
@@ -440,7 +441,7 @@ void gti_task_main(void)
             next->stack = stack;
             gti_san_fiber_pass_on(w, next);
             next->flags |= stack->watched ? GTI_TASK_CANARY : 0;
-            gti_task_transition(next, GTI_FRESH, GTI_RUNNING);
+            gti_task_transition(next, GTI_FRESH, GTI_READY);
             w->current = next;
             GTI_COUNT(w->count.switches);
             trace_entered(w, next);
@@ -469,9 +470,7 @@ void gti_worker_loop(struct gti_worker *w)
     struct gti_task *t;
     w->sched.flags = gti_rt.task_flags;
     gti_san_fiber_of_thread(&w->sched);
-    GTI_STORE(w->sched.state, (uint32_t)GTI_RUNNING, relaxed);
-    while ((t = gti_worker_find(w)) != NULL) {
-        gti_task_transition(&w->sched, GTI_RUNNING, GTI_READY);
+    GTI_STORE(w->sched.state, (uint32_t)GTI_READY, relaxed);
+    while ((t = gti_worker_find(w)) != NULL)
         gti_worker_switch(w, &w->sched, t, nothing, NULL);
-    }
 }

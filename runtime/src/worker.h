@@ -61,9 +61,10 @@ struct gti_worker {
     struct gti_fresh fresh;                   /* what was spawned last */
     struct gti_task *bound_head, *bound_tail; /* bound tasks that are ready */
     GTI_ATOMIC(uint32_t) streak;              /* run-next slot used in a row */
-    GTI_ATOMIC(uint32_t) tick;                /* the monitor writes these two: hurry() */
-    GTI_ATOMIC(uint32_t) vain;                /* yields that found nothing else to run */
-    bool alone; /* gt_start() made one worker: no thieves, no binding */
+    GTI_ATOMIC(uint32_t) hurry;               /* the monitor sets these two: hurry() */
+    uint32_t tick;
+    GTI_ATOMIC(uint32_t) vain; /* yields that found nothing else to run */
+    bool alone;                /* gt_start() made one worker: no thieves, no binding */
     bool spare;
     bool on_os_stack; /* gti_worker_on_os_stack() is under way */
     bool holds_entry; /* leaves a task with the lock of a descriptor held (netpoll.c) */
@@ -202,16 +203,41 @@ GTI_INLINE int gti_worker_submit_fresh(struct gti_worker *w, struct gti_task *t)
 
 struct gti_task *gti_worker_pick_slow(struct gti_worker *w);
 
+/* The run-next slot's task, or NULL. */
+GTI_INLINE struct gti_task *gti_worker_pick_slot(struct gti_worker *w)
+{
+    uint32_t streak = GTI_LOAD(w->streak, relaxed);
+    if (gti_unlikely(streak >= GTI_RUNNEXT_BUDGET || !GTI_LOAD(w->next.task, relaxed)))
+        return NULL;
+    GTI_STORE(w->streak, streak + 1u, relaxed);
+    return gti_next_take(&w->next);
+}
+
+/* The newest fresh task, or NULL: also when there is more to it, as when the
+ * list is to be shared. Without a call. */
+GTI_INLINE struct gti_task *gti_worker_pick_newest(struct gti_worker *w)
+{
+    uint32_t count = GTI_LOAD(w->fresh.count, relaxed), streak = GTI_LOAD(w->streak, relaxed);
+    struct gti_task *t = NULL;
+    if (count == 0u || streak >= GTI_RUNNEXT_BUDGET ||
+        (!w->alone && gti_worker_fresh_share(w, 1u) < count))
+        return NULL;
+    if (gti_likely(gti_next_touch(&w->next) && GTI_LOAD(w->fresh.count, relaxed) != 0u)) {
+        t = gti_fresh_newest(&w->fresh);
+        GTI_STORE(w->streak, streak + 1u, relaxed);
+    }
+    gti_next_untouch(&w->next);
+    return t;
+}
+
 /* The run-next slot's task, or the newest fresh one, or NULL. */
 GTI_INLINE struct gti_task *gti_worker_pick_next(struct gti_worker *w)
 {
     uint32_t streak = GTI_LOAD(w->streak, relaxed);
     if (gti_unlikely(streak >= GTI_RUNNEXT_BUDGET))
         return NULL;
-    if (GTI_LOAD(w->next.task, relaxed)) {
-        GTI_STORE(w->streak, streak + 1u, relaxed);
-        return gti_next_take(&w->next);
-    }
+    if (GTI_LOAD(w->next.task, relaxed))
+        return gti_worker_pick_slot(w);
     if (GTI_LOAD(w->fresh.count, relaxed) == 0u)
         return NULL;
     GTI_STORE(w->streak, streak + 1u, relaxed);
@@ -236,19 +262,15 @@ GTI_INLINE struct gti_task *gti_worker_pick(struct gti_worker *w)
 #define GTI_PREFETCH_TASK  16u
 #define GTI_PREFETCH_STACK 8u
 
-GTI_INLINE void gti_worker_prefetch(struct gti_worker *w)
+GTI_INLINE void gti_worker_prefetch(const struct gti_runq_ends *ring)
 {
 #ifdef GTI_TSAN
-    (void)w; /* a hint may race: the task may be another worker's by now */
+    (void)ring; /* a hint may race: the task may be another worker's by now */
 #else
-    if (gti_likely(gti_runq_count(&w->runq) <= GTI_PREFETCH_TASK))
+    if (gti_likely(ring->tail - ring->head <= GTI_PREFETCH_TASK))
         return;
-    struct gti_task *far = gti_runq_peek(&w->runq, GTI_PREFETCH_TASK);
-    struct gti_task *near = gti_runq_peek(&w->runq, GTI_PREFETCH_STACK);
-    if (far && near) {
-        __builtin_prefetch(far, 1);
-        __builtin_prefetch(near->context.sp, 1);
-    }
+    __builtin_prefetch(gti_runq_at(ring, GTI_PREFETCH_TASK), 1);
+    __builtin_prefetch(gti_runq_at(ring, GTI_PREFETCH_STACK)->context.sp, 1);
 #endif
 }
 
@@ -256,7 +278,8 @@ GTI_INLINE void gti_worker_prefetch(struct gti_worker *w)
 GTI_INLINE struct gti_task *gti_worker_pop(struct gti_worker *w)
 {
     struct gti_task *t;
-    gti_worker_prefetch(w);
+    const struct gti_runq_ends ring = gti_runq_ends(&w->runq);
+    gti_worker_prefetch(&ring);
     if (!w->alone)
         return gti_runq_pop(&w->runq);
     t = gti_likely(gti_next_touch(&w->next)) ? gti_runq_pop_alone(&w->runq)
@@ -292,7 +315,7 @@ GTI_INLINE int gti_worker_switch(struct gti_worker *w, struct gti_task *from, st
         return gti_worker_switch_slow(w, from, to, hook, arg);
     if (gti_unlikely(GTI_LOAD(to->state, relaxed) == (uint32_t)GTI_FRESH))
         return gti_worker_switch_fresh(w, from, to, hook, arg);
-    gti_task_transition(to, GTI_READY, GTI_RUNNING);
+    gti_assert(GTI_LOAD(to->state, relaxed) == (uint32_t)GTI_READY);
     w->current = to;
     GTI_COUNT(w->count.switches);
     return gti_context_switch(&from->context, &to->context, hook, w, arg);

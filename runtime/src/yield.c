@@ -39,15 +39,12 @@ void gt_sleep_until(int64_t deadline)
 static void yield_commit(struct gti_worker *w, void *arg)
 {
     struct gti_task *t = arg;
-    if (gti_likely(w->alone && !t->bound && gti_runq_push(&w->runq, t)))
-        return;
     gti_worker_requeue(w, t);
 }
 
 GTI_INLINE void yield_to(struct gti_worker *w, struct gti_task *next)
 {
     struct gti_task *self = w->current;
-    gti_task_transition(self, GTI_RUNNING, GTI_READY);
     gti_worker_switch(w, self, next, yield_commit, self);
 }
 
@@ -68,6 +65,8 @@ static struct gti_task *yield_elsewhere(struct gti_worker *w)
 
 static GTI_NOINLINE void yield_slow(struct gti_worker *w)
 {
+    /* Plain yields are not ticks: the housekeeping is due at the next one. */
+    w->tick |= GTI_HOUSEKEEPING - 1u;
     gti_group_settle(w);
     struct gti_task *next = gti_worker_pick(w);
     if (!next)
@@ -76,23 +75,61 @@ static GTI_NOINLINE void yield_slow(struct gti_worker *w)
         yield_to(w, next);
 }
 
+/* Nothing comes before the ring, and `self` leaves its stack quickly. */
+GTI_INLINE bool yield_is_plain(struct gti_worker *w, const struct gti_task *self)
+{
+    uintptr_t first = (uintptr_t)w->credit | (uintptr_t)GTI_LOAD(w->next.task, relaxed) |
+                      GTI_LOAD(w->fresh.count, relaxed) | GTI_LOAD(w->hurry, relaxed);
+    return (first | (self->flags & (GTI_TASK_CANARY | GTI_TASK_SLOW))) == 0;
+}
+
+/* Every so many turns of the ring the housekeeping comes first. */
+GTI_INLINE bool yield_is_due(const struct gti_runq_ends *ring)
+{
+    return ring->head == ring->tail || ring->tail % GTI_HOUSEKEEPING == 0;
+}
+
+/* On a worker that is alone. Its lock keeps the monitor off the ring until the
+ * context is saved, which is all that a hook would be for. False: not done. */
+GTI_INLINE bool yield_alone(struct gti_worker *w)
+{
+    struct gti_task *self = w->current;
+    if (GTI_SWITCH_IS_SLOW || gti_unlikely(!yield_is_plain(w, self)))
+        return false;
+    bool biased = gti_next_touch(&w->next);
+    const struct gti_runq_ends ring = gti_runq_ends(&w->runq);
+    struct gti_task *next = gti_runq_at(&ring, 0);
+    if (gti_unlikely(!biased || yield_is_due(&ring) ||
+                     GTI_LOAD(next->state, relaxed) == (uint32_t)GTI_FRESH)) {
+        gti_next_untouch(&w->next);
+        return false;
+    }
+    gti_worker_prefetch(&ring);
+    gti_runq_turn(&w->runq, &ring, self);
+    w->current = next;
+    GTI_COUNT(w->count.switches);
+    /* Ordering: release, edge BIAS -> gti_next_unbias(). */
+    gti_context_switch_clear(&self->context, &next->context, &w->next.touching.v_);
+    return true;
+}
+
+static GTI_NOINLINE void yield_shared(struct gti_worker *w)
+{
+    const struct gti_runq_ends ring = gti_runq_ends(&w->runq);
+    struct gti_task *next = NULL;
+    if (gti_likely(yield_is_plain(w, w->current) && !w->bound_head && !yield_is_due(&ring)))
+        next = gti_worker_pop(w);
+    if (gti_likely(next != NULL))
+        yield_to(w, next);
+    else
+        yield_slow(w);
+}
+
 void gt_yield(void)
 {
     struct gti_worker *w = gti_worker_self();
-    struct gti_task *next;
-    if (gti_unlikely(!w)) {
+    if (gti_unlikely(!w))
         gti_os_thread_yield();
-        return;
-    }
-    /* The tick that is due for housekeeping is left to gti_worker_pick_slow(),
-     * which does it; counting it here as well would step over it. */
-    uint32_t tick = GTI_LOAD(w->tick, relaxed) + 1u;
-    if (gti_unlikely(w->credit || GTI_LOAD(w->next.task, relaxed) ||
-                     GTI_LOAD(w->fresh.count, relaxed) || w->bound_head ||
-                     tick % GTI_HOUSEKEEPING == 0 || !(next = gti_worker_pop(w)))) {
-        yield_slow(w);
-        return;
-    }
-    GTI_STORE(w->tick, tick, relaxed);
-    yield_to(w, next);
+    else if (gti_unlikely(!w->alone || !yield_alone(w)))
+        yield_shared(w);
 }

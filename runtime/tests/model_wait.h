@@ -126,7 +126,11 @@ static gti_worker *gti_worker_self()
 {
     return &gti_rt.worker[rl::thread_index()];
 }
-static gti_task *gti_worker_pick_next(gti_worker *)
+static gti_task *gti_worker_pick_slot(gti_worker *)
+{
+    return kSomeTask;
+}
+static gti_task *gti_worker_pick_newest(gti_worker *)
 {
     return kSomeTask;
 }
@@ -169,7 +173,7 @@ static int gti_worker_switch(gti_worker *, gti_task *from, gti_task *, gti_hook 
     while ((*ready)($).load(rl::mo_acquire) == 0)
         wait.yield($);
     (*ready)($).store(0, rl::mo_relaxed);
-    from->state($).store(GTI_RUNNING, rl::mo_relaxed);
+    from->state($).store(GTI_READY, rl::mo_relaxed);
     return from->context.result;
 }
 
@@ -222,7 +226,7 @@ static void begin(runtime *rt, hooks *h, gti_worker *worker, int workers, gti_ta
         std::memset(timers->occupied, 0, sizeof timers->occupied);
         std::memset(timers->slot, 0, sizeof timers->slot);
     }
-    task->state($).store(GTI_RUNNING, rl::mo_relaxed);
+    task->state($).store(GTI_READY, rl::mo_relaxed);
     task->claim($).store(1u, rl::mo_relaxed); // as the wait before has left it
     task->flags = 0;
     task->bound = 0;

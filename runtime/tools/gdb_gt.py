@@ -126,7 +126,7 @@ def thread_of(t, pointers):
         return None
     low, high = int(t["stack"]["base"]), int(t["stack"]["top"])
     on_stack = next((thread for sp, thread in pointers if low <= sp < high), None)
-    return on_stack or (thread_of_worker(t, pointers) if is_in(t, "running") else None)
+    return on_stack or (thread_of_worker(t, pointers) if is_in(t, "ready") else None)
 
 
 def thread_of_worker(t, pointers):
@@ -229,15 +229,15 @@ class Tasks(gdb.Command):
         count = 0
         for number, t in numbered():
             count += 1
-            gdb.write("%6d  %-14s %-24s %s\n" % (number, state_of(t), label(t), where(t, pointers)))
+            gdb.write("%6d  %-14s %-24s %s\n" % (number, state_of(t, pointers), label(t), where(t, pointers)))
         gdb.write("%d task%s\n" % (count, "" if count == 1 else "s"))
 
 
-def state_of(t):
+def state_of(t, pointers):
     state = word("gti_task_state", plain(t["state"]), "GTI_")
     if state == "waiting" and has(t, "wait_kind") and int(t["wait_kind"]):
         state += " " + word("gti_wait_kind", t["wait_kind"], "GTI_WAIT_")
-    return state
+    return "running" if state == "ready" and thread_of(t, pointers) else state
 
 
 def where(t, pointers):

@@ -52,7 +52,7 @@ static inline void task_group_init(task_group *g)
 static inline int task_group_spawn(task_group *g, void (*fn)(void *), void *arg,
                                    const struct task_attr *attr)
 {
-    if (!attr)
+    if (!attr || (attr->slot < 0 && attr->stack_bytes == 0))
         return gt_group_spawn(g, fn, arg, NULL);
     const gt_attr a = {
         .stack_size = attr->stack_bytes,

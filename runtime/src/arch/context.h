@@ -43,7 +43,11 @@ typedef void gti_hook(struct gti_worker *w, void *arg);
 int gti_context_switch(struct gti_context *from, struct gti_context *to, gti_hook *hook,
                        struct gti_worker *w, void *arg);
 
-/* The same for a context that will never be resumed. */
+/* Save into *from, store 0 into *word (release), resume *to: for those whose
+ * hook would be that one store. */
+int gti_context_switch_clear(struct gti_context *from, struct gti_context *to, uint32_t *word);
+
+/* As gti_context_switch(), for a context that will never be resumed. */
 void gti_context_leave(struct gti_context *to, gti_hook *hook, struct gti_worker *w, void *arg)
     __attribute__((noreturn));
 

@@ -56,12 +56,8 @@
 	br	x17
 	.endm
 
-	.globl	gti_context_switch
-	.type	gti_context_switch, %function
-	.p2align 5
-gti_context_switch:
-	.cfi_startproc
-	.cfi_remember_state
+	/* Save what a callee must keep on the stack, and its pointer in *x0. */
+	.macro	SAVE
 	stp	x19, x20, [sp, #-160]!
 	.cfi_adjust_cfa_offset 160
 	.cfi_rel_offset x19, 0
@@ -77,6 +73,15 @@ gti_context_switch:
 	stp	d14, d15, [sp, #144]
 	mov	x9, sp
 	str	x9, [x0]
+	.endm
+
+	.globl	gti_context_switch
+	.type	gti_context_switch, %function
+	.p2align 5
+gti_context_switch:
+	.cfi_startproc
+	.cfi_remember_state
+	SAVE
 	ldr	x9, [x1]
 	mov	sp, x9
 	CFI_SAVED_FRAME
@@ -89,7 +94,24 @@ gti_context_switch:
 	.cfi_endproc
 	.size	gti_context_switch, .-gti_context_switch
 
-	/* gti_context_leave(to, hook, w, arg): as above without saving. */
+	/* gti_context_switch_clear(from, to, word) */
+	.globl	gti_context_switch_clear
+	.type	gti_context_switch_clear, %function
+	.p2align 5
+gti_context_switch_clear:
+	.cfi_startproc
+	.cfi_remember_state
+	SAVE
+	stlr	wzr, [x2]
+	ldr	x9, [x1]
+	mov	sp, x9
+	CFI_SAVED_FRAME
+	mov	x19, x1
+	RESTORE_AND_JUMP
+	.cfi_endproc
+	.size	gti_context_switch_clear, .-gti_context_switch_clear
+
+	/* gti_context_leave(to, hook, w, arg): as gti_context_switch() without saving. */
 	.globl	gti_context_leave
 	.type	gti_context_leave, %function
 	.p2align 5

@@ -28,9 +28,9 @@
 	.cfi_offset r15, -56
 	.endm
 
-	/* Restore what rbx resumes, and go there. */
-	.macro	RESTORE_AND_JUMP
-	movl	8(%rbx), %eax
+	/* Restore what \task resumes, and go there. */
+	.macro	RESTORE_AND_JUMP task
+	movl	8(\task), %eax
 	popq	%r15
 	.cfi_adjust_cfa_offset -8
 	.cfi_restore r15
@@ -55,12 +55,8 @@
 	notrack jmp *%rcx
 	.endm
 
-	.globl	gti_context_switch
-	.type	gti_context_switch, @function
-	.p2align 5
-gti_context_switch:
-	.cfi_startproc
-	endbr64
+	/* Save what a callee must keep on the stack, and its pointer in *rdi. */
+	.macro	SAVE
 	pushq	%rbp
 	.cfi_adjust_cfa_offset 8
 	.cfi_rel_offset rbp, 0
@@ -80,6 +76,15 @@ gti_context_switch:
 	.cfi_adjust_cfa_offset 8
 	.cfi_rel_offset r15, 0
 	movq	%rsp, (%rdi)
+	.endm
+
+	.globl	gti_context_switch
+	.type	gti_context_switch, @function
+	.p2align 5
+gti_context_switch:
+	.cfi_startproc
+	endbr64
+	SAVE
 	movq	(%rsi), %rsp
 	CFI_SAVED_FRAME
 	movq	%rsi, %rbx
@@ -90,11 +95,27 @@ gti_context_switch:
 	callq	*%rdx
 	addq	$8, %rsp
 	.cfi_adjust_cfa_offset -8
-	RESTORE_AND_JUMP
+	RESTORE_AND_JUMP %rbx
 	.cfi_endproc
 	.size	gti_context_switch, .-gti_context_switch
 
-	/* gti_context_leave(to, hook, w, arg): as above without saving. */
+	/* gti_context_switch_clear(from, to, word). The processor's own order
+	 * makes the store a release. */
+	.globl	gti_context_switch_clear
+	.type	gti_context_switch_clear, @function
+	.p2align 5
+gti_context_switch_clear:
+	.cfi_startproc
+	endbr64
+	SAVE
+	movl	$0, (%rdx)
+	movq	(%rsi), %rsp
+	CFI_SAVED_FRAME
+	RESTORE_AND_JUMP %rsi
+	.cfi_endproc
+	.size	gti_context_switch_clear, .-gti_context_switch_clear
+
+	/* gti_context_leave(to, hook, w, arg): as gti_context_switch() without saving. */
 	.globl	gti_context_leave
 	.type	gti_context_leave, @function
 	.p2align 5
@@ -112,7 +133,7 @@ gti_context_leave:
 	callq	*%rax
 	addq	$8, %rsp
 	.cfi_adjust_cfa_offset -8
-	RESTORE_AND_JUMP
+	RESTORE_AND_JUMP %rbx
 	.cfi_endproc
 	.size	gti_context_leave, .-gti_context_leave
 

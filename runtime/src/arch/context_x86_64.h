@@ -31,6 +31,8 @@ GTI_INLINE void *gti_context_init(void *top)
     *--sp = 0; /* end of the chain for unwinders; keeps rsp aligned in the entry */
     *--sp = 0;
     *--sp = (uint64_t)(uintptr_t)&gti_context_entry + GTI_CONTEXT_ENTRY_PAD;
+    /* As a loop this becomes `rep stos`, which takes 10 ns. */
+#pragma GCC unroll 8
     for (int i = 0; i < GTI_CONTEXT_FRAME_WORDS - 1; i++)
         *--sp = 0;
     return sp;
