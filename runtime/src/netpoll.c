@@ -197,7 +197,11 @@ void gti_netpoll_look(struct gti_worker *w)
 bool gti_netpoll_become_poller(struct gti_worker *w)
 {
     int none = 0;
-    if (!gti_netpoll_is_wanted() || !GTI_CAS(gti_netpoll.poller, none, w->id + 1, relaxed))
+    if (!gti_netpoll_is_wanted())
+        return false;
+    /* Who is to interrupt us sees the descriptor open.
+     * Ordering: release, edge NETPOLL-OPEN -> gti_netpoll_is_poller(). */
+    if (!GTI_CAS(gti_netpoll.poller, none, w->id + 1, release))
         return false;
     /* Who wakes us from now on finds us the poller; who did before has changed
      * our word, and we see that.
@@ -210,7 +214,8 @@ bool gti_netpoll_is_poller(int worker)
 {
     /* Ordering: seq_cst, edge POLLER <-> gti_netpoll_become_poller(). */
     GTI_FENCE(seq_cst);
-    return GTI_LOAD(gti_netpoll.poller, relaxed) == worker + 1;
+    /* Ordering: acquire, edge NETPOLL-OPEN <- gti_netpoll_become_poller(). */
+    return GTI_LOAD(gti_netpoll.poller, acquire) == worker + 1;
 }
 
 void gti_netpoll_interrupt_anybody(void)

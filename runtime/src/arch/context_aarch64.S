@@ -94,7 +94,8 @@ gti_context_switch:
 	.cfi_endproc
 	.size	gti_context_switch, .-gti_context_switch
 
-	/* gti_context_switch_clear(from, to, word) */
+	/* gti_context_switch_clear(from, to, word); the store when the stack
+	 * pointer has left the old stack, as in context_x86_64.S. */
 	.globl	gti_context_switch_clear
 	.type	gti_context_switch_clear, %function
 	.p2align 5
@@ -102,10 +103,10 @@ gti_context_switch_clear:
 	.cfi_startproc
 	.cfi_remember_state
 	SAVE
-	stlr	wzr, [x2]
 	ldr	x9, [x1]
 	mov	sp, x9
 	CFI_SAVED_FRAME
+	stlr	wzr, [x2]
 	mov	x19, x1
 	RESTORE_AND_JUMP
 	.cfi_endproc

@@ -100,7 +100,9 @@ gti_context_switch:
 	.size	gti_context_switch, .-gti_context_switch
 
 	/* gti_context_switch_clear(from, to, word). The processor's own order
-	 * makes the store a release. */
+	 * makes the store a release. It comes after the stack pointer has left
+	 * the old stack: a signal in between would be delivered onto a stack that
+	 * another worker may be using. */
 	.globl	gti_context_switch_clear
 	.type	gti_context_switch_clear, @function
 	.p2align 5
@@ -108,9 +110,9 @@ gti_context_switch_clear:
 	.cfi_startproc
 	endbr64
 	SAVE
-	movl	$0, (%rdx)
 	movq	(%rsi), %rsp
 	CFI_SAVED_FRAME
+	movl	$0, (%rdx)
 	RESTORE_AND_JUMP %rsi
 	.cfi_endproc
 	.size	gti_context_switch_clear, .-gti_context_switch_clear

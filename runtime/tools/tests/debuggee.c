@@ -29,7 +29,7 @@ static void sleeper(void *arg)
 /* Ends before the debugger stops the program. */
 static void yielder(void *arg)
 {
-    for (int i = 0; i < 20; i++)
+    for (int i = 0; i < 300; i++)
         gt_yield();
     *(int *)arg = 1;
 }
