@@ -63,7 +63,7 @@ static void stopper(void *arg)
 
 int main(void)
 {
-    gt_config config = {.workers = 1};
+    gt_config config = {.workers = 1, .hog_ns = -1}; /* a stop is no hog */
     int answer = 0;
     never = gt_chan_create(sizeof(int), 0);
     return gt_run(&config, stopper, &answer) >= 0 && answer == 103 ? 0 : 1;
