@@ -1,7 +1,7 @@
 /* Channels.
  *
- * Invariants, under `lock`
- *   - tail - head elements are in the ring, at most `capacity`.
+ * Invariants, under the lock
+ *   - `filled` elements are in the ring, and there is room for `room` more.
  *   - A receiver waits only while the ring is empty and no sender waits; a
  *     sender only while the ring is full and no receiver waits. So at most one
  *     of the two queues has tasks.
@@ -28,7 +28,8 @@
 
 gt_chan *gt_chan_create(size_t elem_size, size_t capacity)
 {
-    if (elem_size == 0 || elem_size > MAX_ELEM || capacity >= MAX_RING / elem_size)
+    if (elem_size == 0 || elem_size > MAX_ELEM || capacity > UINT32_MAX ||
+        capacity >= MAX_RING / elem_size)
         return NULL;
     size_t bytes = RING_OFFSET + elem_size * capacity;
     bytes = (bytes + GTI_CACHE_LINE - 1) & ~(size_t)(GTI_CACHE_LINE - 1);
@@ -37,7 +38,7 @@ gt_chan *gt_chan_create(size_t elem_size, size_t capacity)
         return NULL;
     memset(ch, 0, RING_OFFSET);
     ch->elem_size = (uint32_t)elem_size;
-    ch->capacity = capacity;
+    ch->capacity = ch->room = (uint32_t)capacity;
     ch->ring = (char *)ch + RING_OFFSET;
     return ch;
 }
@@ -84,19 +85,21 @@ GTI_INLINE void ring_put(struct mode m, gt_chan *ch, const void *elem)
 {
     copy(m, ch, place(m, ch, ch->write), elem);
     ch->write = ch->write + 1 == ch->capacity ? 0 : ch->write + 1;
-    ch->tail++;
+    ch->filled++;
+    ch->room--;
 }
 
 GTI_INLINE void ring_take(struct mode m, gt_chan *ch, void *elem)
 {
     copy(m, ch, elem, place(m, ch, ch->read));
     ch->read = ch->read + 1 == ch->capacity ? 0 : ch->read + 1;
-    ch->head++;
+    ch->filled--;
+    ch->room++;
 }
 
 GTI_INLINE int unlock_and_return(gt_chan *ch, int result)
 {
-    gti_spin_unlock(ch->lock);
+    gti_spin_unlock(ch->recvq.lock_);
     return result;
 }
 
@@ -111,8 +114,8 @@ GTI_INLINE int wait_on(struct mode m, struct gti_worker *w, gt_chan *ch, gt_wait
     if (m.wait == TRY)
         return unlock_and_return(ch, -EAGAIN);
     if (m.wait == UNTIL)
-        return gti_waitq_wait_until(w, q, &ch->lock, slot, kind, deadline);
-    return gti_waitq_wait(w, q, &ch->lock, slot, kind);
+        return gti_waitq_wait_until(w, q, &ch->recvq.lock_, slot, kind, deadline);
+    return gti_waitq_wait(w, q, &ch->recvq.lock_, slot, kind);
 }
 
 /* Send if that needs no waiting: 0, -EPIPE, or -EAGAIN. *ret_wake is the task
@@ -127,7 +130,7 @@ GTI_INLINE int put(struct mode m, gt_chan *ch, const void *elem, struct gti_task
     }
     if (gti_unlikely(ch->closed))
         return -EPIPE;
-    if (ch->tail - ch->head == ch->capacity)
+    if (ch->room == 0)
         return -EAGAIN;
     ring_put(m, ch, elem);
     return 0;
@@ -136,7 +139,7 @@ GTI_INLINE int put(struct mode m, gt_chan *ch, const void *elem, struct gti_task
 /* Receive, likewise. */
 GTI_INLINE int take(struct mode m, gt_chan *ch, void *elem, struct gti_task **ret_wake)
 {
-    bool buffered = ch->tail != ch->head;
+    bool buffered = ch->filled != 0;
     if (buffered)
         ring_take(m, ch, elem);
     struct gti_waiter *sender = pop(m, &ch->sendq);
@@ -171,7 +174,7 @@ GTI_INLINE int send_locked(struct mode m, struct gti_worker *w, gt_chan *ch, con
     struct gti_task *wake = NULL;
     int result = put(m, ch, elem, &wake);
     if (wake) {
-        gti_spin_unlock(ch->lock);
+        gti_spin_unlock(ch->recvq.lock_);
         return gti_ready(w, wake, 0);
     }
     if (gti_likely(result != -EAGAIN))
@@ -185,7 +188,7 @@ GTI_INLINE int recv_locked(struct mode m, struct gti_worker *w, gt_chan *ch, voi
     struct gti_task *wake = NULL;
     int result = take(m, ch, elem, &wake);
     if (wake) {
-        gti_spin_unlock(ch->lock);
+        gti_spin_unlock(ch->recvq.lock_);
         return gti_ready(w, wake, 0);
     }
     if (gti_likely(result != -EAGAIN))
@@ -209,7 +212,7 @@ static GTI_NOINLINE int send_slow(gt_chan *ch, const void *elem)
 {
     if (!ch)
         return -EINVAL;
-    gti_spin_lock(ch->lock);
+    gti_spin_lock(ch->recvq.lock_);
     return send_contested(ch, elem);
 }
 
@@ -217,14 +220,14 @@ static GTI_NOINLINE int recv_slow(gt_chan *ch, void *elem)
 {
     if (!ch)
         return -EINVAL;
-    gti_spin_lock(ch->lock);
+    gti_spin_lock(ch->recvq.lock_);
     return recv_contested(ch, elem);
 }
 
 int gt_chan_send(gt_chan *ch, const void *elem)
 {
     struct gti_worker *w = gti_worker_self();
-    if (gti_unlikely(!ch || !w || ch->elem_size != 8 || !gti_spin_try_lock(ch->lock)))
+    if (gti_unlikely(!ch || !w || ch->elem_size != 8 || !gti_spin_try_lock(ch->recvq.lock_)))
         return send_slow(ch, elem);
     if (gti_unlikely(gti_waitq_is_contested(&ch->recvq)))
         return send_contested(ch, elem);
@@ -234,7 +237,7 @@ int gt_chan_send(gt_chan *ch, const void *elem)
 int gt_chan_recv(gt_chan *ch, void *ret_elem)
 {
     struct gti_worker *w = gti_worker_self();
-    if (gti_unlikely(!ch || !w || ch->elem_size != 8 || !gti_spin_try_lock(ch->lock)))
+    if (gti_unlikely(!ch || !w || ch->elem_size != 8 || !gti_spin_try_lock(ch->recvq.lock_)))
         return recv_slow(ch, ret_elem);
     if (gti_unlikely(gti_waitq_is_contested(&ch->sendq)))
         return recv_contested(ch, ret_elem);
@@ -245,7 +248,7 @@ int gt_chan_try_send(gt_chan *ch, const void *elem)
 {
     if (!ch)
         return -EINVAL;
-    gti_spin_lock(ch->lock);
+    gti_spin_lock(ch->recvq.lock_);
     return send_locked(try_mode, gti_worker_self(), ch, elem, 0);
 }
 
@@ -253,7 +256,7 @@ int gt_chan_try_recv(gt_chan *ch, void *ret_elem)
 {
     if (!ch)
         return -EINVAL;
-    gti_spin_lock(ch->lock);
+    gti_spin_lock(ch->recvq.lock_);
     return recv_locked(try_mode, gti_worker_self(), ch, ret_elem, 0);
 }
 
@@ -261,7 +264,7 @@ int gt_chan_send_until(gt_chan *ch, const void *elem, int64_t deadline)
 {
     if (!ch)
         return -EINVAL;
-    gti_spin_lock(ch->lock);
+    gti_spin_lock(ch->recvq.lock_);
     return send_locked(until_mode, gti_worker_self(), ch, elem, deadline);
 }
 
@@ -269,7 +272,7 @@ int gt_chan_recv_until(gt_chan *ch, void *ret_elem, int64_t deadline)
 {
     if (!ch)
         return -EINVAL;
-    gti_spin_lock(ch->lock);
+    gti_spin_lock(ch->recvq.lock_);
     return recv_locked(until_mode, gti_worker_self(), ch, ret_elem, deadline);
 }
 
@@ -277,13 +280,13 @@ void gt_chan_close(gt_chan *ch)
 {
     if (!ch)
         gti_fatal("gt_chan_close: the channel is NULL");
-    gti_spin_lock(ch->lock);
+    gti_spin_lock(ch->recvq.lock_);
     if (ch->closed)
         gti_fatal("gt_chan_close: the channel is closed already");
     ch->closed = true;
     struct gti_task *receivers = gti_waitq_take(&ch->recvq);
     struct gti_task *senders = gti_waitq_take(&ch->sendq);
-    gti_spin_unlock(ch->lock);
+    gti_spin_unlock(ch->recvq.lock_);
     struct gti_worker *w = gti_worker_self();
     gti_ready_list(w, receivers, -EPIPE);
     gti_ready_list(w, senders, -EPIPE);

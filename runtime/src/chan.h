@@ -5,15 +5,19 @@
 #include "waitq.h"
 
 struct gt_chan {
-    GTI_ATOMIC(uint32_t) lock; /* protects the rest */
+    /* One cache line is all that an unbuffered channel needs: a chain of
+     * thousands of tasks is bound by how many lines each message touches. */
+    gt_waitq recvq; /* its lock protects the whole channel */
+    gt_waitq sendq; /* its own lock is not used */
     uint32_t elem_size;
-    size_t capacity;
-    size_t head, tail;     /* free-running counts of elements taken and put */
-    size_t read, write;    /* the same as positions, 0..capacity-1 */
-    gt_waitq recvq, sendq; /* their own locks are not used */
+    uint32_t filled, room; /* elements in the ring, and places that are free */
     bool closed;
-    char *ring; /* behind the struct, 16-byte aligned */
+    /* Second line. */
+    uint32_t capacity, read, write; /* positions in the ring, 0..capacity-1 */
+    char *ring;                     /* behind the struct, 16-byte aligned */
 };
+
+static_assert(offsetof(struct gt_chan, capacity) == GTI_CACHE_LINE, "one cache line");
 
 /* With the lock held: send or receive if that needs no waiting: 0, -EPIPE, or
  * -EAGAIN. *ret_wake is set to the task, if any, that the caller must make

@@ -70,6 +70,8 @@ GTI_INLINE int gti_ready(struct gti_worker *w, struct gti_task *t, int result)
     if (gti_unlikely(t->flags & (GTI_TASK_OUTSIDE | GTI_TASK_SLOW)))
         return gti_ready_slow(w, t);
     gti_task_transition(t, GTI_WAITING, GTI_READY);
+    __builtin_prefetch(t->context.sp,
+                       1); /* it runs soon; with many tasks in turn its stack is cold */
     return gti_worker_submit(w, t);
 }
 

@@ -97,7 +97,7 @@ GTI_INLINE gt_case *next_channel(gt_case *c)
 GTI_INLINE void lock_all(gt_case *first)
 {
     for (gt_case *c = first; c; c = next_channel(c))
-        gti_spin_lock(c->chan->lock);
+        gti_spin_lock(c->chan->recvq.lock_);
 }
 
 GTI_INLINE void unlock_all(gt_case *first)
@@ -106,7 +106,7 @@ GTI_INLINE void unlock_all(gt_case *first)
     for (gt_case *c = first; c; c = next) {
         gt_chan *ch = c->chan;
         next = next_channel(c);
-        gti_spin_unlock(ch->lock);
+        gti_spin_unlock(ch->recvq.lock_);
     }
 }
 
@@ -138,8 +138,8 @@ GTI_INLINE bool is_possible(const gt_case *c)
     if (ch->closed)
         return true;
     if (c->op == GT_SEND)
-        return ch->tail - ch->head < ch->capacity || has_waiter(&ch->recvq);
-    return ch->tail != ch->head || has_waiter(&ch->sendq);
+        return ch->room != 0 || has_waiter(&ch->recvq);
+    return ch->filled != 0 || has_waiter(&ch->sendq);
 }
 
 /* xorshift; where it runs does not matter. */
@@ -210,10 +210,10 @@ static void dequeue(gt_case *first, const gt_case *winner)
         next = next_channel(c);
         if (winner && ch == winner->chan && place_of(c)->next == next)
             continue; /* the winner is alone on its channel */
-        gti_spin_lock(ch->lock);
+        gti_spin_lock(ch->recvq.lock_);
         for (gt_case *same = c; same != next; same = place_of(same)->next)
             gti_waitq_remove(queue_of(same), &place_of(same)->waiter);
-        gti_spin_unlock(ch->lock);
+        gti_spin_unlock(ch->recvq.lock_);
     }
 }
 

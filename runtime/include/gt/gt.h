@@ -200,7 +200,7 @@ typedef struct gt_chan gt_chan;
 
 /* A channel of `elem_size`-byte elements (1..65536). capacity 0 is a
  * rendezvous: a send ends when a receiver has the element. NULL when memory
- * is short or an argument is out of range (capacity * elem_size < 2^40). */
+ * is short or an argument is out of range (capacity < 2^32, capacity * elem_size < 2^40). */
 gt_chan *gt_chan_create(size_t elem_size, size_t capacity);
 
 /* NULL is accepted. Fatal while a task waits on the channel. */
