@@ -6,10 +6,11 @@
  * first out would walk it in its whole breadth. Fairness is kept by the budget
  * that the run-next slot and this list share (worker.h), and by its bound: what
  * does not fit moves to the run queue, oldest first, where others may steal it.
- * A worker that is not alone shares more: the older half when its run queue is
- * empty, all but the newest when another worker idles. Thieves so take the roots
- * of the largest subtrees. What is left waits for as long as the running task
- * does not switch, or until the monitor takes it.
+ * While another worker idles and the run queue is empty, the older half moves
+ * there at the next spawn or switch: thieves so take the roots of the largest
+ * subtrees, and nothing is moved, fenced or put out of order while all are
+ * busy. What is left waits for as long as the running task does not switch, or
+ * until the monitor takes it.
  *
  * Invariants
  *   - Only the worker puts tasks in, and only while its lock is biased to it

@@ -175,17 +175,14 @@ GTI_INLINE int gti_worker_submit(struct gti_worker *w, struct gti_task *t)
 int gti_worker_share(struct gti_worker *w, uint32_t keep);
 int gti_worker_submit_fresh_slow(struct gti_worker *w, struct gti_task *t);
 
-/* How many fresh tasks a worker that is not alone should keep to itself, `own` of which nobody
- * else needs: all, unless others have nothing to take. Those that idle get the
- * rest at once, those that are busy find half of it when they come. */
+/* How many fresh tasks a worker that is not alone should keep to itself, `own`
+ * of which nobody else needs: all, unless others have nothing to take. */
 GTI_INLINE uint32_t gti_worker_fresh_share(struct gti_worker *w, uint32_t own)
 {
     uint32_t count = GTI_LOAD(w->fresh.count, relaxed);
     if (count <= own)
         return count;
-    if (gti_idle_anybody(&gti_rt.idle))
-        return own;
-    return gti_runq_is_empty(&w->runq) ? count / 2u : count;
+    return gti_idle_anybody(&gti_rt.idle) && gti_runq_is_empty(&w->runq) ? count / 2u : count;
 }
 
 /* The same for a fresh task that is not bound; w is not NULL. */
