@@ -42,7 +42,7 @@ type bench struct {
 	starts, stops int
 	invalid       string
 	limit         *limit
-	latencies     []int64
+	latencies     histogram
 	fairness      *fairness
 
 	wantsMemory bool // of the measured run only

@@ -120,7 +120,7 @@ func (r *run) addTimes(s *sampleLine) {
 	s.NsPerOp, s.CPUNsPerOp = &real, &cpu
 	s.Gbench = &gbenchEntry{Name: s.Cell, RunName: s.Cell, RunType: "iteration", Times: 1, Threads: 1,
 		Iterations: s.Operations, RealTime: real, CPUTime: cpu, TimeUnit: "ns"}
-	s.Latency, s.Fairness = quantiles(r.bench.latencies), r.bench.fairness
+	s.Latency, s.Fairness = r.bench.latencies.latency(), r.bench.fairness
 	s.Usage = &sampleUsage{to.usage.Nvcsw - from.usage.Nvcsw, to.usage.Nivcsw - from.usage.Nivcsw,
 		to.usage.Minflt - from.usage.Minflt, to.usage.Majflt - from.usage.Majflt, to.usage.Maxrss}
 }

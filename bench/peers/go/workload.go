@@ -23,15 +23,16 @@ const (
 	oneRound                  // rounds is always 1
 	pair                      // two tasks, whose placement is an axis
 	voidLimit                 // after a limit the checksum is 0
+	noRegion                  // its result is a limit: no measured region
 )
 
 // workloads is the table of all of them, in the order of workloads.def.
 var workloads = []*workload{
 	&spawnOne, &spawnStorm, &spawnParkedStorm, &spawnTree,
-	&switchYield,
+	&switchYield, &switchHandoff,
 	&channelPingPong, &channelProdCons, &channelSelect, &channelSieve,
 	&stackGrow, &stackGrowWarm, &stackRegrow,
-	&memoryParked,
+	&memoryParked, &memoryCapacity,
 	&syncMutex,
 	&wakeTimer, &wakeHog,
 	&parallelFib,
