@@ -35,7 +35,7 @@ NOT_BUILT = (
         ("sync/mutex with work in the section", "in profile full only"),
     )),
     ("backends", (
-        ("go: switch/handoff, switch/line, memory/capacity", "not ported"),
+        ("go: switch/line", "a goroutine cannot be bound to a CPU"),
         ("boost_fiber, st on several CPUs", "one OS thread each"),
         ("gt tuned (small stacks, prewarmed)", "never part of a headline"),
     )),

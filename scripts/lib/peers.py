@@ -16,9 +16,9 @@ from . import cells
 KINDS = {"go": "port", "boost_fiber": "peer", "st": "peer"}
 PEERS = tuple(KINDS)
 
-GO_CASES = ("spawn/one", "spawn/storm", "spawn/parked_storm", "spawn/tree", "switch/yield", "channel/ping_pong",
-            "channel/prod_cons", "channel/select", "channel/sieve", "stack/grow", "stack/grow_warm", "stack/regrow",
-            "memory/parked", "sync/mutex", "wake/timer", "wake/hog", "parallel/fib")
+GO_CASES = ("spawn/one", "spawn/storm", "spawn/parked_storm", "spawn/tree", "switch/yield", "switch/handoff",
+            "channel/ping_pong", "channel/prod_cons", "channel/select", "channel/sieve", "stack/grow", "stack/grow_warm",
+            "stack/regrow", "memory/parked", "memory/capacity", "sync/mutex", "wake/timer", "wake/hog", "parallel/fib")
 GO_SELECTS = (2, 4, 8)   # a select statement has a fixed number of cases
 LIBRARY_CASES = ("spawn/one", "spawn/storm", "switch/yield", "switch/handoff", "channel/ping_pong",
                  "channel/prod_cons", "channel/sieve", "sync/mutex")
