@@ -54,6 +54,17 @@ func (h *histogram) add(value int64) {
 	}
 }
 
+// counts are bucket, count, bucket, count... of those that are not empty.
+func (h *histogram) counts() []uint64 {
+	var list []uint64
+	for i, count := range h.buckets {
+		if count != 0 {
+			list = append(list, uint64(i), count)
+		}
+	}
+	return list
+}
+
 // quantile is by nearest rank; 0 while empty.
 func (h *histogram) quantile(permille uint64) int64 {
 	rank, seen := (h.count*permille+999)/1000, uint64(0)

@@ -51,7 +51,7 @@ func TestEnds(t *testing.T) {
 		t.Error("a negative value does not count as 0")
 	}
 	h.add(1 << 50)
-	if got := h.latency(); got.Max != 1<<50 || got.P50 != 0 {
+	if got := h.latency(); got.Max != 1<<50 || got.P50 != 0 || len(got.Counts) != 4 || got.Counts[2] != buckets-1 || got.Counts[3] != 1 {
 		t.Errorf("%+v", got)
 	}
 }

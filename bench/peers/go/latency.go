@@ -4,12 +4,13 @@ import "time"
 
 // latency are quantiles by nearest rank, in ns.
 type latency struct {
-	P50   int64  `json:"p50"`
-	P90   int64  `json:"p90"`
-	P99   int64  `json:"p99"`
-	P999  int64  `json:"p999"`
-	Max   int64  `json:"max"`
-	Count uint64 `json:"count"`
+	P50    int64    `json:"p50"`
+	P90    int64    `json:"p90"`
+	P99    int64    `json:"p99"`
+	P999   int64    `json:"p999"`
+	Max    int64    `json:"max"`
+	Count  uint64   `json:"count"`
+	Counts []uint64 `json:"counts"`
 }
 
 // fairness is how many operations the most and the least favoured task made.
@@ -36,5 +37,5 @@ func (h *histogram) latency() *latency {
 	if h.count == 0 {
 		return nil
 	}
-	return &latency{h.quantile(500), h.quantile(900), h.quantile(990), h.quantile(999), h.largest, h.count}
+	return &latency{h.quantile(500), h.quantile(900), h.quantile(990), h.quantile(999), h.largest, h.count, h.counts()}
 }

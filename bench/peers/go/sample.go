@@ -182,7 +182,7 @@ func printMachine() int {
 	placements["free"], placements["none"], placements["same-pu"] = true, true, true
 	return printJSON(map[string]interface{}{
 		"hwloc_synthetic": "unknown", "cpus": affinity(), "placements": placements, "backend": backendName,
-		"compiler": runtime.Version(), "flags": "", "gbench_version": "none: a port", "hwloc_version": "none",
+		"compiler": runtime.Version(), "flags": "GOGC=100, no GOMEMLIMIT, GOMAXPROCS=P", "gbench_version": "none: a port", "hwloc_version": "none",
 		"optimized": true,
 	})
 }
