@@ -64,9 +64,11 @@ static void put_latency(FILE *out, const struct run *r)
     }
     fprintf(out,
             ",\"latency\":{\"p50\":%" PRId64 ",\"p90\":%" PRId64 ",\"p99\":%" PRId64
-            ",\"p999\":%" PRId64 ",\"max\":%" PRId64 ",\"count\":%" PRIu64 "}",
+            ",\"p999\":%" PRId64 ",\"max\":%" PRId64 ",\"count\":%" PRIu64 ",\"counts\":",
             histogram_quantile(h, 500), histogram_quantile(h, 900), histogram_quantile(h, 990),
             histogram_quantile(h, 999), h->max, h->count);
+    histogram_put(out, h);
+    fputc('}', out);
 }
 
 static void put_fairness(FILE *out, const struct run *r)
@@ -79,6 +81,25 @@ static void put_fairness(FILE *out, const struct run *r)
         fprintf(out,
                 ",\"fairness\":{\"tasks\":%" PRIu64 ",\"min\":%" PRIu64 ",\"max\":%" PRIu64 "}",
                 b->fair_tasks, b->fair_min, b->fair_max);
+}
+
+/* Null where the workload says nothing of it. */
+static void put_extra(FILE *out, const struct run *r)
+{
+    const struct bench *b = &r->bench;
+    const bool alone = r->measured.json && b->alone_ns > 0;
+    const bool wakeup = r->measured.json && b->wakeup_cpu_ns > 0;
+
+    fputs(",\"alone_ns_per_op\":", out);
+    if (alone)
+        json_number(out, b->alone_ns);
+    else
+        fputs("null", out);
+    fputs(",\"wakeup_cpu_ns\":", out);
+    if (wakeup)
+        json_number(out, b->wakeup_cpu_ns);
+    else
+        fputs("null", out);
 }
 
 static void put_limit(FILE *out, const struct run *r)
@@ -162,6 +183,7 @@ int sample_print(const struct run *r)
     put_memory(out, r);
     put_latency(out, r);
     put_fairness(out, r);
+    put_extra(out, r);
     put_limit(out, r);
     put_env(out, r);
     fputs("}\n", out);

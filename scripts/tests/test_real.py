@@ -9,7 +9,7 @@ import os
 import unittest
 
 from tests import support
-from lib import bench, cells, peers, profiles, samples
+from lib import bench, cells, histogram, peers, profiles, samples
 
 BENCH = os.environ.get("GREENBENCH_TEST_BENCH_DIR")
 
@@ -63,6 +63,17 @@ class RealTest(support.Case):
     def facts(self):
         told = bench.Bench(BENCH).machine()
         return profiles.Machine(len(os.sched_getaffinity(0)), told["placements"])
+
+    def test_the_percentiles_are_those_of_the_stored_counts(self):
+        status, out, err = self.run_real("--filter", "wake/timer", "--backend", "gt")
+        self.assertEqual(status, 0, out + err)
+        for sample in self.samples():
+            latency = sample["latency"]
+            found = histogram.of_samples([sample])
+            self.assertEqual([latency[key] for key in ("p50", "p90", "p99", "p999", "max")],
+                             [found.quantile(share) for share in (0.5, 0.9, 0.99, 0.999)] + [found.max])
+        files = os.listdir(os.path.join(self.only_run(), "latency"))
+        self.assertEqual(len(files), len({s["cell"] for s in self.samples()}), files)
 
     def test_a_workload_that_loses_a_message_fails_the_run(self):
         lossy = self.path("lossy")
