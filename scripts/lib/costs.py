@@ -34,7 +34,7 @@ THREADS = 32_768                    # alive at once, at most (pid_max)
 PARKED_NS = (8_000, 150_000, 0)     # a task of memory/parked
 SETTLE_SECONDS = 1.0                # until the kernel's own memory stands still
 CAPACITY_SECONDS = (profiles.CAPACITY_SECONDS + 3, 4, 0)
-PEER_FACTOR = 10                    # a peer, in units of gt
+PEER_FACTOR = {"go": 3}             # a peer, in units of gt; the others 10
 HOG_SECONDS = 0.45                  # wake/hog, whatever runs beside
 SLEEP_SECONDS = 0.01                # the shortest round of wake/timer
 PILOTS = 2                          # processes of one pilot
@@ -57,7 +57,7 @@ def process_seconds(cell, backend):
     operations = _operations(case, axes, n)
     if case == "parallel/fib" and family:
         operations = min(operations, 2 * THREADS)   # refused soon after all can be alive
-    one_round = operations * OPERATION_NS[case][family] * 1e-9 * (PEER_FACTOR if peer else 1)
+    one_round = operations * OPERATION_NS[case][family] * 1e-9 * (PEER_FACTOR.get(backend, 10) if peer else 1)
     if case == "wake/timer":
         one_round += SLEEP_SECONDS
     if case.startswith("stack/"):

@@ -19,9 +19,9 @@ def facts(bench):
 def main(settings, out):
     bench = bench_module.Bench(settings.bench_dir)
     known, built, remark = facts(bench)
-    backends = built if not settings.backend and not settings.with_peers else bench.pick(
-        settings.backend, settings.with_peers)
-    plan = planning.make(settings.profile, known, backends, settings.filter, settings.place)
+    if bench.built() or settings.backend or settings.with_peers:
+        built = bench.pick(settings.backend, settings.with_peers, profiles.PROFILES[settings.profile].beside)
+    plan = planning.make(settings.profile, known, built, settings.filter, settings.place)
     for line in _lines(plan, remark):
         print(errors.printable(line), file=out)
     return errors.OK

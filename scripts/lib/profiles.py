@@ -45,10 +45,11 @@ def one_round(cell):
 
 class Profile:
     """replicates: of cheap, heavy and capacity cells. limit_seconds: what
-    the whole may take; cells beyond it are left out by name."""
+    the whole may take; cells beyond it are left out by name. beside: the peers
+    that run without being asked for, where they are built."""
 
-    def __init__(self, replicates, limit_seconds, rows):
-        self.replicates, self.limit_seconds, self.rows = replicates, limit_seconds, rows
+    def __init__(self, replicates, limit_seconds, rows, beside=()):
+        self.replicates, self.limit_seconds, self.rows, self.beside = replicates, limit_seconds, rows, beside
 
 
 class Row:
@@ -182,8 +183,8 @@ def _peers():
 
 PROFILES = {
     "quick": Profile({"cheap": 6, "heavy": 6, "once": 1, "capacity": 1}, 90, _quick()),
-    "default": Profile({"cheap": 10, "heavy": 6, "once": 1, "capacity": 1}, 360, _default()),
-    "full": Profile({"cheap": 20, "heavy": 10, "once": 1, "capacity": 3}, 3600, _full()),
+    "default": Profile({"cheap": 10, "heavy": 6, "once": 1, "capacity": 1}, 480, _default(), ("go",)),
+    "full": Profile({"cheap": 20, "heavy": 10, "once": 1, "capacity": 3}, 3600, _full(), ("go",)),
     "peers": Profile({"cheap": 10, "heavy": 6, "once": 1, "capacity": 1}, 1800, _peers()),
 }
 

@@ -69,7 +69,7 @@ def open_run(settings, warn):
     machine.json, topology.xml and plan.json. Raises GreenbenchError."""
     check_gt_variables(warn)
     bench = bench_module.Bench(settings.bench_dir)
-    backends = bench.pick(settings.backend, settings.with_peers)
+    backends = bench.pick(settings.backend, settings.with_peers, profiles.PROFILES[settings.profile].beside)
     if settings.place is not None:
         planning.check_place(settings.place)
     name = store.check_machine_name(settings.machine or machine.slug())

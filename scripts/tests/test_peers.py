@@ -78,6 +78,17 @@ class RunTest(support.Case):
         self.with_peers()
         self.assertEqual(self.backends_of_run("--no-report"), {"gt", "pthread"})
 
+    def test_go_runs_unasked_in_the_longer_profiles(self):
+        built = bench.Bench(self.with_peers(("go", "st")))
+        for profile, beside in (("quick", ()), ("default", ("go",)), ("full", ("go",))):
+            self.assertEqual(profiles.PROFILES[profile].beside, beside)
+            self.assertEqual(built.pick((), beside=beside), ["gt", "pthread", *beside])
+        self.assertEqual(built.pick(("pthread",), beside=("go",)), ["pthread"])
+        status, out, err = self.greenbench("run", "--bench-dir", self.path("bench"), "--output", self.path("results"),
+                                           "--machine", "m", "--no-report", "--filter", ONE)
+        self.assertEqual(status, 0, out + err)
+        self.assertEqual({s["backend"] for s in self.samples()}, {"gt", "pthread", "go"})
+
     def test_with_peers_adds_those_that_are_built(self):
         self.with_peers(("go", "st"))
         self.assertEqual(self.backends_of_run("--no-report", "--with-peers"), {"gt", "pthread", "go", "st"})
