@@ -13,7 +13,7 @@ import signal
 import subprocess
 import time
 
-from . import samples, strictjson
+from . import machine, samples, strictjson
 
 MAX_OUTPUT = 1 << 20
 MAX_REASON = 300
@@ -149,12 +149,29 @@ def utc_now():
 
 
 def oom_kills():
-    """How many processes the kernel has killed for memory since boot."""
+    """How many processes were killed for memory: {who counts: number}. The cgroup counts its own (v2: also those of
+    cgroups below), the kernel all since boot."""
+    files = [os.path.join(directory, name) for directory in machine.cgroup_dirs()
+             for name in ("memory.events", "memory.oom_control")]   # v2, v1
+    found = {"the kernel": _oom_kills_in("/proc/vmstat")}
+    nearest = next((file for file in files if os.path.exists(file)), None)
+    if nearest:
+        found["the cgroup"] = _oom_kills_in(nearest)
+    return found
+
+
+def _oom_kills_in(file):
     try:
-        with open("/proc/vmstat") as f:
+        with open(file) as f:
             return next((int(line.split()[1]) for line in f if line.startswith("oom_kill ")), 0)
     except (OSError, ValueError):
         return 0
+
+
+def oom_witness(before):
+    """Who has counted a kill since `before`, the closest first; None if nobody has."""
+    now = oom_kills()
+    return next((who for who in ("the cgroup", "the kernel") if now.get(who, 0) > before.get(who, 0)), None)
 
 
 def measure(exe, cell, backend, rounds, options, interrupts):
@@ -163,7 +180,7 @@ def measure(exe, cell, backend, rounds, options, interrupts):
     argv = [exe, "--cell", cell, "--rounds", str(rounds)] + options.arguments()
     utc, before = utc_now(), oom_kills()
     result = launch(argv, options.timeout, interrupts)
-    sample = _interpret(result, cell, backend, oom_kills() > before, options.timeout)
+    sample = _interpret(result, cell, backend, oom_witness(before), options.timeout)
     sample.update(utc=utc, wall_ms=round(result.wall_ms, 3), exit=result.exit)
     if sample.get("rounds") is None:
         sample["rounds"] = rounds
@@ -186,7 +203,7 @@ def pilot(exe, cell, backend, options, interrupts, target_ms):
         return found, None
     except (ValueError, KeyError, TypeError):
         pass
-    sample = _bad_pilot(result, cell, backend, oom_kills() > before, options.timeout)
+    sample = _bad_pilot(result, cell, backend, oom_witness(before), options.timeout)
     sample.update(utc=utc, wall_ms=round(result.wall_ms, 3), exit=result.exit)
     return None, sample
 
@@ -259,7 +276,7 @@ def _how_it_ended(result, oom, timeout):
     except ValueError:
         reason = "killed by signal %d" % -result.exit
     if result.exit == -signal.SIGKILL:
-        reason += (": out of memory, the kernel's count of such kills rose" if oom
+        reason += (": out of memory, %s's count of such kills rose" % oom if oom
                    else ": perhaps out of memory, or by hand")
     elif _last_line(result.err):
         reason += ": " + _last_line(result.err)

@@ -95,6 +95,16 @@ def hang(backend, cell, rounds):
         signal.pause()
 
 
+def eat(backend, cell, rounds):
+    """All memory that the cgroup named by FAKE_BENCH_CGROUP allows, and more."""
+    with open(os.path.join(os.environ["FAKE_BENCH_CGROUP"], "cgroup.procs"), "w") as f:
+        f.write(str(os.getpid()))
+    eaten = []
+    while len(eaten) < 1024:
+        eaten.append(b"x" * (1 << 20))
+    return 1
+
+
 def hang_with_child(backend, cell, rounds):
     """The child holds our pipes open and outlives us."""
     if os.fork() == 0:
@@ -150,7 +160,7 @@ def tell_and_hang(backend, cell, rounds):
     return hang(backend, cell, rounds)
 
 
-ACTIONS = {"crash": die(signal.SIGSEGV), "killed": die(signal.SIGKILL), "hang": hang,
+ACTIONS = {"crash": die(signal.SIGSEGV), "killed": die(signal.SIGKILL), "hang": hang, "eat": eat,
            "hang_with_child": hang_with_child, "flood": flood, "failed": failed, "limit": limited,
            "skipped": skipped, "endless": endless, "refuse": refuse, "interrupt": interrupt_parent(signal.SIGINT),
            "terminate": interrupt_parent(signal.SIGTERM), "tell_and_hang": tell_and_hang}

@@ -40,6 +40,51 @@ def left_over(text):
     return processes_naming(text)
 
 
+class MemoryCgroup:
+    """A child of this process's cgroup with a limit of its own, v1 or v2, for processes that are to run out of memory;
+    SkipTest where none can be made."""
+
+    def __init__(self, limit):
+        self.limit, self.path = limit, None
+
+    def __enter__(self):
+        from lib import machine
+        for directory in machine.cgroup_dirs()[:-1]:
+            for limit, swap in (("memory.max", "memory.swap.max"), ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes")):
+                if self.path is None:
+                    self._try(directory, limit, swap)
+        if self.path is None:
+            raise unittest.SkipTest("no cgroup with a memory limit can be made here")
+        return self
+
+    def _try(self, directory, limit, swap):
+        path = os.path.join(directory, "greenbench-test-%d" % os.getpid())
+        if not os.path.exists(os.path.join(directory, "cgroup.procs")):
+            return
+        try:
+            os.mkdir(path)
+        except OSError:
+            return
+        for file, value in ((limit, self.limit), (swap, 0 if swap == "memory.swap.max" else self.limit)):
+            try:
+                with open(os.path.join(path, file), "r+") as f:
+                    f.write(str(value))
+            except OSError:
+                if file == limit:
+                    os.rmdir(path)
+                    return
+        self.path = path
+
+    def __exit__(self, *exc):
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            try:
+                return os.rmdir(self.path)
+            except OSError:      # the killed process has not quite left it
+                time.sleep(0.01)
+        os.rmdir(self.path)
+
+
 class Case(unittest.TestCase):
     """A test with a directory of its own and, on request, fake executables."""
 

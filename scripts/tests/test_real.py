@@ -75,6 +75,20 @@ class RealTest(support.Case):
         files = os.listdir(os.path.join(self.only_run(), "latency"))
         self.assertEqual(len(files), len({s["cell"] for s in self.samples()}), files)
 
+    def test_a_cell_that_the_kernel_kills_for_memory_is_a_result(self):
+        """The executable itself, in a cgroup with less memory than it was told to use."""
+        with support.MemoryCgroup(32 << 20) as group:
+            script = self.write("bench_gt", "#!/bin/sh\ncase $* in *--cell*) echo $$ > %s/cgroup.procs ;; esac\n"
+                                "exec %s/bench_gt \"$@\"\n" % (group.path, os.path.abspath(BENCH)))
+            os.chmod(script, 0o755)
+            status, out, err = self.greenbench(
+                "run", "--profile", "default", "--bench-dir", self.dir, "--output", self.path("results"), "--machine",
+                "m", "--no-report", "--filter", "memory/parked/n:100000/*", "--filter", "spawn/one/P:1", "--backend", "gt")
+        self.assertEqual(status, 0, out + err)
+        ends = {(s["cell"].split("/")[0], s["status"], s["exit"]) for s in self.samples()}
+        self.assertEqual(ends, {("memory", "crashed", -9), ("spawn", "ok", 0)})
+        self.assertIn("killed by SIGKILL: out of memory", out)
+
     def test_a_workload_that_loses_a_message_fails_the_run(self):
         lossy = self.path("lossy")
         os.mkdir(lossy)

@@ -126,6 +126,15 @@ class FailureTest(support.Case):
         status, out, _ = self.run_one({"gt " + ONE: "hang"}, "--watchdog", "1")
         self.assertEqual(status, 1)
         self.assertIn("timeout: %s on gt" % ONE, out)
+        self.assertEqual(sum(s["status"] == "ok" for s in self.samples()), 18)
+
+    def test_an_out_of_memory_kill_by_the_kernel_is_a_result_and_the_rest_goes_on(self):
+        with support.MemoryCgroup(48 << 20) as group:
+            status, out, _ = self.run_fakes("--no-report", "--filter", ONE, misbehave={"gt " + ONE: "eat"},
+                                            FAKE_BENCH_CGROUP=group.path)
+        self.assertEqual(status, 0, out)
+        self.assertIn("crashed: %s on gt: killed by SIGKILL: out of memory" % ONE, out)
+        self.assertEqual(sum(s["status"] == "ok" for s in self.samples()), 18)
 
     def test_a_wrong_result_in_a_pilot_fails_the_run(self):
         status, _, _ = self.run_one({"pilot gt " + ONE: "failed"})
