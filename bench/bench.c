@@ -125,6 +125,16 @@ void bench_fairness(struct bench *b, uint64_t tasks, uint64_t min, uint64_t max)
     b->fair_max = max;
 }
 
+void bench_alone(struct bench *b, double ns_per_op)
+{
+    b->alone_ns = ns_per_op;
+}
+
+void bench_wakeup_cpu(struct bench *b, double ns)
+{
+    b->wakeup_cpu_ns = ns;
+}
+
 void bench_record(struct bench *b, int64_t ns)
 {
     if (b->mode == BENCH_MEASURE)

@@ -43,6 +43,7 @@ struct bench {
 
     struct histogram *latency;               /* too large for a task's stack */
     uint64_t fair_tasks, fair_min, fair_max; /* fair_tasks 0: not measured */
+    double alone_ns, wakeup_cpu_ns;          /* 0: not measured */
 
     bool probe_precise;
     struct memory_probe probe;

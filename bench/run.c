@@ -57,6 +57,8 @@ static const char *not_offered(const struct workload *w, const struct params *p)
     if (p->no_remedy && !backend_remedy_optional)
         return "not offered: the kernel preempts threads that never yield, whatever the process "
                "does";
+    if (p->stack && strcmp(p->stack, backend_stack_policy) != 0)
+        return "not offered: this stack policy is another backend's";
     if (backend_can_block)
         return NULL;
     if (w->flags & WORKLOAD_NEEDS_BLOCKING)
@@ -85,9 +87,10 @@ static bool place(struct run *r)
 
 bool run_prepare(struct run *r, const struct options *o)
 {
-    const struct params *p = &r->cell.params;
+    struct params *p = &r->cell.params;
     const char *why = not_offered(r->cell.workload, p);
 
+    p->stack_bytes = p->stack ? backend_stack_bytes : 0;
     r->status = STATUS_OK;
     r->rounds = single(r) ? 1 : o->rounds;
     r->unit = r->cell.workload->unit(p);

@@ -15,18 +15,24 @@
 /* The values of a cell's axes, parsed from its name; what a name does not
  * mention has the value given here. */
 struct params {
-    uint64_t n;        /* n:      tasks, 1 */
-    uint64_t k;        /* k:      channels of a select, primes of a sieve, 1 */
-    uint64_t bytes;    /* bytes:  stack depth, 0 */
-    uint64_t p, c;     /* p: c:   producers and consumers, 1 */
-    uint64_t cap;      /* cap:    channel capacity in elements, 0 */
-    uint64_t cs;       /* cs:     ns of work in a critical section, 0 */
-    uint64_t h;        /* h:      tasks that never yield, 0 */
-    bool no_remedy;    /* remedy:off, the runtime leaves hogs alone, instead of remedy:on */
-    bool cold;         /* temp:cold instead of temp:warm */
-    int ncpu;          /* P:      CPUs allowed */
-    const char *place; /* place: placement of a pair or pool; "free" or "none" by default */
-    bool pinned;       /* a pair's placement: its tasks run in slots 0 and 1 */
+    uint64_t n;         /* n:      tasks, 1 */
+    uint64_t k;         /* k:      channels of a select, primes of a sieve, 1 */
+    uint64_t kib;       /* kib:    KiB that a task touches between switches, 0 */
+    uint64_t bytes;     /* bytes:  stack depth, 0 */
+    uint64_t p, c;      /* p: c:   producers and consumers, 1 */
+    uint64_t cap;       /* cap:    channel capacity in elements, 0 */
+    uint64_t cs;        /* cs:     ns of work in a critical section, 0 */
+    uint64_t h;         /* h:      tasks that never yield, 0 */
+    const char *by;     /* by:     how a counter is shared: mutex, atomic, owner */
+    uint64_t delay;     /* delay:  us that a task waits before it is woken, 0 */
+    const char *load;   /* load:   of a service, in percent: 25, 50, 80, max */
+    bool no_remedy;     /* remedy:off, the runtime leaves hogs alone, instead of remedy:on */
+    const char *stack;  /* stack:  policy: small, 64k; NULL is the backend's default */
+    size_t stack_bytes; /* what task_attr asks for under that policy; 0 by default */
+    bool cold;          /* temp:cold instead of temp:warm */
+    int ncpu;           /* P:      CPUs allowed */
+    const char *place;  /* place: placement of a pair or pool; "free" or "none" by default */
+    bool pinned;        /* a pair's placement: its tasks run in slots 0 and 1 */
 };
 
 /* The slot of one side (0 or 1) of a pair; -1 is TASK_ANYWHERE. With one CPU
@@ -118,6 +124,15 @@ struct ledger *bench_ledger(struct bench *b);
  * made when all together had made those that were asked for. Once, after the
  * region. */
 void bench_fairness(struct bench *b, uint64_t tasks, uint64_t min, uint64_t max);
+
+/* What one operation costs without what the cell adds to it: the same work
+ * done in one task, one after the other, in ns; measured in the same process,
+ * outside the region. Shown beside the figure, never subtracted. */
+void bench_alone(struct bench *b, double ns_per_op);
+
+/* Process CPU time of one wake-up, in ns, without what the task that wakes
+ * spends on waiting. */
+void bench_wakeup_cpu(struct bench *b, double ns);
 
 /* One latency in ns, counted from when the thing was due. A task keeps its own
  * in a table; one task hands all of them over after the region. */

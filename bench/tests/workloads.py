@@ -23,10 +23,14 @@ CELLS = [
     ("spawn/storm/n:100/temp:warm/P:2", 3),
     ("spawn/storm/n:100/temp:cold/P:2", 5),
     ("spawn/storm/n:300/temp:warm/P:1/place:compact", 2),
+    ("spawn/storm/n:300/stack:small/temp:warm/P:2", 2),
+    ("spawn/storm/n:100/stack:64k/temp:warm/P:1", 2),
     ("spawn/storm/n:300/temp:warm/P:2/place:scatter", 2),
     ("spawn/parked_storm/n:1/P:1", 2),
     ("spawn/parked_storm/n:100/P:1", 3),
     ("spawn/parked_storm/n:200/P:2", 3),
+    ("spawn/parked_storm/n:200/stack:small/P:2", 2),
+    ("spawn/parked_storm/n:50/stack:64k/P:1", 2),
     ("spawn/tree/n:10/P:1", 3),
     ("spawn/tree/n:1000/P:2", 1),
     ("switch/yield/n:2/P:1", 2),
@@ -71,6 +75,8 @@ CELLS = [
     ("stack/regrow/bytes:1048576/P:1", 5),
     ("memory/parked/n:1/P:1", 1),
     ("memory/parked/n:200/P:2", 1),
+    ("memory/parked/n:200/stack:small/P:1", 1),
+    ("memory/parked/n:50/stack:64k/P:2", 1),
     ("memory/capacity/P:2", 1),
 ]
 
@@ -80,6 +86,8 @@ OPTIONS = {"memory/capacity": ["--mem-budget", "16777216", "--time-budget", "5"]
 # What may come instead of ok: by workload, or by the share of the CPU that a
 # busy machine leaves.
 ALSO = {"memory/capacity": {"limit"}, "switch/yield": {"invalid"}}
+# Values of an axis that one backend alone offers.
+ONE_BACKEND = {"/remedy:off/": "gt", "/stack:small/": "gt", "/stack:64k/": "pthread"}
 POOL_OFFERS = ("spawn/one", "spawn/storm")
 LOSSY = [("channel/ping_pong/cap:0/P:1", 2), ("channel/prod_cons/p:1/c:1/cap:128/P:1", 2)]
 
@@ -109,7 +117,7 @@ def allowed(backend, cell):
     workload = "/".join(cell.split("/")[:2])
     if backend == "pthread-pool" and workload not in POOL_OFFERS:
         return {"skipped"}
-    if "/remedy:off" in cell and backend != "gt":
+    if any(value in cell and backend != only for value, only in ONE_BACKEND.items()):
         return {"skipped"}
     if ("/P:2" in cell) and CPUS < 2:
         return {"skipped"}
