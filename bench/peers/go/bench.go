@@ -44,6 +44,8 @@ type bench struct {
 	limit         *limit
 	latencies     histogram
 	fairness      *fairness
+	aloneNs       float64 // of an operation without tasks; 0: not measured
+	wakeupCPUNs   float64 // process CPU time of a wake-up; 0: not measured
 
 	wantsMemory bool // of the measured run only
 	precise     bool // wait until the kernel's figures stand still

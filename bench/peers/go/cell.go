@@ -11,7 +11,7 @@ import (
 type params struct {
 	n, k, kib, bytes, producers, consumers, capacity, section, hogs, delay uint64
 	cold, remedyOff                                                        bool
-	by, load                                                               string
+	by, load, stack                                                        string
 	ncpu                                                                   uint64
 	place                                                                  string
 }
@@ -56,6 +56,7 @@ var axes = []axis{
 	number("delay", 0, 1000000, func(p *params) *uint64 { return &p.delay }),
 	words("load", func(p *params, word string) { p.load = word }, "25", "50", "80", "max"),
 	words("remedy", func(p *params, word string) { p.remedyOff = word == "off" }, "on", "off"),
+	words("stack", func(p *params, word string) { p.stack = word }, "small", "64k"),
 	words("temp", func(p *params, word string) { p.cold = word == "cold" }, "warm", "cold"),
 	number("P", 1, 4096, func(p *params) *uint64 { return &p.ncpu }),
 	{key: "place"},
@@ -190,7 +191,7 @@ func (c *cell) parsePlace(text string) string {
 func (c *cell) checkWhole(seen map[string]bool) string {
 	w, p := c.workload, &c.params
 	for _, key := range strings.Fields(w.axes) {
-		if key != "place" && !seen[key] {
+		if key != "place" && key != "stack" && !seen[key] {
 			return fmt.Sprintf("axis '%s' is missing; %s has the axes: %s", key, w.name, w.axes)
 		}
 	}

@@ -38,6 +38,9 @@ func (r *run) notOffered() string {
 	if p.remedyOff {
 		return "not offered: with asynchronous preemption switched off, Go still preempts at each function call"
 	}
+	if p.stack != "" {
+		return "not offered: stack:" + p.stack + ": a goroutine's stack has no size to ask for"
+	}
 	if p.place == r.cell.workload.places()[0] || p.place == "same-pu" {
 		return ""
 	}

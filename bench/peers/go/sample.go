@@ -71,6 +71,8 @@ type sampleLine struct {
 	Memory     *memorySample `json:"memory"`
 	Latency    *latency      `json:"latency"`
 	Fairness   *fairness     `json:"fairness"`
+	AloneNs    *float64      `json:"alone_ns_per_op"`
+	WakeupNs   *float64      `json:"wakeup_cpu_ns"`
 	Limit      *sampleLimit  `json:"limit"`
 	Env        sampleEnv     `json:"env"`
 }
@@ -111,6 +113,14 @@ func (r *run) line() *sampleLine {
 	return s
 }
 
+// positive is nil for what was not measured.
+func positive(value float64) *float64 {
+	if value > 0 {
+		return &value
+	}
+	return nil
+}
+
 // addTimes fills in what only a measured region has.
 func (r *run) addTimes(s *sampleLine) {
 	from, to := &r.bench.begin, &r.bench.end
@@ -121,6 +131,7 @@ func (r *run) addTimes(s *sampleLine) {
 	s.Gbench = &gbenchEntry{Name: s.Cell, RunName: s.Cell, RunType: "iteration", Times: 1, Threads: 1,
 		Iterations: s.Operations, RealTime: real, CPUTime: cpu, TimeUnit: "ns"}
 	s.Latency, s.Fairness = r.bench.latencies.latency(), r.bench.fairness
+	s.AloneNs, s.WakeupNs = positive(r.bench.aloneNs), positive(r.bench.wakeupCPUNs)
 	s.Usage = &sampleUsage{to.usage.Nvcsw - from.usage.Nvcsw, to.usage.Nivcsw - from.usage.Nivcsw,
 		to.usage.Minflt - from.usage.Minflt, to.usage.Majflt - from.usage.Majflt, to.usage.Maxrss}
 }

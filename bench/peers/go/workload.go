@@ -29,13 +29,13 @@ const (
 // workloads is the table of all of them, in the order of workloads.def.
 var workloads = []*workload{
 	&spawnOne, &spawnStorm, &spawnParkedStorm, &spawnTree,
-	&switchYield, &switchHandoff,
+	&switchYield, &switchYieldMulti, &switchHandoff,
 	&channelPingPong, &channelProdCons, &channelSelect, &channelSieve,
 	&stackGrow, &stackGrowWarm, &stackRegrow,
 	&memoryParked, &memoryCapacity,
 	&syncMutex,
 	&wakeTimer, &wakeHog,
-	&parallelFib,
+	&parallelFib, &parallelNqueens,
 }
 
 // places are the values of the axis place; the first is what a name without
