@@ -36,6 +36,7 @@ void bench_prepare(struct bench *b, enum bench_mode mode, bool warmed, struct gb
         .gbench = gbench,
         .give_up = b->give_up,
         .latency = b->latency,
+        .spare_cpu = b->spare_cpu,
         .probe_precise = b->probe_precise,
         .budget = b->budget,
         .available_at_start = limit_memory_available(),
@@ -161,4 +162,20 @@ int bench_budget(struct bench *b)
 void bench_invalid(struct bench *b, const char *why)
 {
     b->invalid = why;
+}
+
+void bench_fail(struct bench *b, const char *why)
+{
+    snprintf(b->failure, sizeof b->failure, "%s", why);
+}
+
+void bench_skip(struct bench *b, const char *why)
+{
+    b->give_up(why);
+    abort();
+}
+
+int bench_spare_cpu(const struct bench *b)
+{
+    return b->spare_cpu;
 }

@@ -31,7 +31,7 @@ static const struct axis axes[] = {
     {"kib", 1, 1 << 20, offsetof(struct params, kib), {NULL}},
     {"bytes", 1024, UINT64_C(1) << 30, offsetof(struct params, bytes), {NULL}},
     {"p", 1, 1024, offsetof(struct params, p), {NULL}},
-    {"c", 1, 1024, offsetof(struct params, c), {NULL}},
+    {"c", 1, 100000, offsetof(struct params, c), {NULL}},
     {"cap", 0, 1 << 20, offsetof(struct params, cap), {NULL}},
     {"cs", 0, 1000000, offsetof(struct params, cs), {NULL}},
     {"h", 0, 1024, offsetof(struct params, h), {NULL}},

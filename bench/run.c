@@ -54,6 +54,8 @@ static bool wants_warmup(const struct run *r)
 
 static const char *not_offered(const struct workload *w, const struct params *p)
 {
+    if (w->missing)
+        return w->missing;
     if (p->no_remedy && !backend_remedy_optional)
         return "not offered: the kernel preempts threads that never yield, whatever the process "
                "does";
@@ -75,6 +77,7 @@ static bool place(struct run *r)
     struct topology *t = topology_open();
     int rc = t ? placement_choose(t, p->place, p->ncpu, &r->placement, reason) : -ENODEV;
 
+    r->bench.spare_cpu = rc == 0 ? placement_spare(t, &r->placement) : -1;
     topology_close(t);
     if (rc == 0)
         rc = placement_apply(&r->placement, reason);
@@ -143,7 +146,9 @@ static void judge(struct run *r, uint64_t rounds)
     const unsigned regions = r->cell.workload->flags & WORKLOAD_NO_REGION ? 0 : 1;
 
     r->expected = expected_checksum(r, rounds);
-    if (l->created != l->done)
+    if (b->failure[0])
+        conclude(r, STATUS_FAILED, "%s", b->failure);
+    else if (l->created != l->done)
         conclude(r, STATUS_FAILED, "ledger: %llu tasks created, %llu done",
                  (unsigned long long)l->created, (unsigned long long)l->done);
     else if (l->sent != l->delivered)

@@ -19,7 +19,7 @@ struct params {
     uint64_t k;         /* k:      channels of a select, primes of a sieve, 1 */
     uint64_t kib;       /* kib:    KiB that a task touches between switches, 0 */
     uint64_t bytes;     /* bytes:  stack depth, 0 */
-    uint64_t p, c;      /* p: c:   producers and consumers, 1 */
+    uint64_t p, c;      /* p: c:   producers and consumers; c: also connections, 1 */
     uint64_t cap;       /* cap:    channel capacity in elements, 0 */
     uint64_t cs;        /* cs:     ns of work in a critical section, 0 */
     uint64_t h;         /* h:      tasks that never yield, 0 */
@@ -74,6 +74,8 @@ struct workload {
      * round with p->n = the tasks reached, also by workloads without that
      * axis: then 0, for which the answer is 0. With WORKLOAD_VOID_LIMIT always 0. */
     uint64_t (*expected)(uint64_t rounds, const struct params *p);
+    /* Why this executable cannot offer the workload, or NULL. */
+    const char *missing;
 };
 
 /* An id spread over 64 bits, so that a sum of mixed ids notices a task that
@@ -167,5 +169,16 @@ int bench_budget(struct bench *b);
 /* The run was correct but did not measure what its name says; `why` is kept.
  * A string literal or static buffer. */
 void bench_invalid(struct bench *b, const char *why);
+
+/* The run went wrong in a way that no count shows; `why` is copied. The cell
+ * fails. */
+void bench_fail(struct bench *b, const char *why);
+
+/* This machine cannot offer the cell: ends the process as skipped. */
+void bench_skip(struct bench *b, const char *why);
+
+/* A CPU for a helper process: one that the process was allowed when it
+ * started and that the cell leaves free; -1 if there is none. */
+int bench_spare_cpu(const struct bench *b);
 
 #endif
