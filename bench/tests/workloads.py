@@ -36,11 +36,15 @@ CELLS = [
     ("switch/yield/n:2/P:1", 2),
     ("switch/yield/n:3/P:1", 2),
     ("switch/yield/n:100/P:1", 2),
+    ("switch/yield_multi/n:8/P:2", 2),
+    ("switch/yield_multi/n:100/P:2", 2),
     ("switch/handoff/P:1", 2),
     ("switch/handoff/P:1/place:same-pu", 2),
     ("switch/handoff/P:2", 2),
     ("switch/handoff/P:2/place:same-llc", 2),
     ("switch/line/P:2/place:same-llc", 2),
+    ("switch/working_set/n:2/kib:1/P:1", 2),
+    ("switch/working_set/n:16/kib:32/P:1", 2),
     ("channel/ping_pong/cap:0/P:1/place:same-pu", 2),
     ("channel/ping_pong/cap:0/P:2", 2),
     ("channel/ping_pong/cap:1/P:2/place:same-llc", 2),
@@ -59,6 +63,14 @@ CELLS = [
     ("sync/mutex/n:1/cs:0/P:1", 2),
     ("sync/mutex/n:2/cs:0/P:2", 5),
     ("sync/mutex/n:50/cs:100/P:2", 2),
+    ("sync/counter/n:1/by:mutex/P:1", 2),
+    ("sync/counter/n:2/by:mutex/P:2", 2),
+    ("sync/counter/n:50/by:mutex/P:2", 2),
+    ("sync/counter/n:1/by:atomic/P:1", 2),
+    ("sync/counter/n:50/by:atomic/P:2", 2),
+    ("sync/counter/n:1/by:owner/P:1", 2),
+    ("sync/counter/n:2/by:owner/P:2", 2),
+    ("sync/counter/n:50/by:owner/P:2", 2),
     ("wake/timer/n:1/P:1", 3),
     ("wake/timer/n:200/P:2", 2),
     ("wake/hog/h:0/remedy:on/P:1", 1),
@@ -66,6 +78,9 @@ CELLS = [
     ("wake/hog/h:3/remedy:off/P:2", 1),
     ("parallel/fib/n:2/P:1", 3),
     ("parallel/fib/n:12/P:2", 2),
+    ("parallel/nqueens/n:4/P:1", 3),
+    ("parallel/nqueens/n:8/P:1", 2),
+    ("parallel/nqueens/n:9/P:2", 2),
     ("stack/grow/bytes:4096/P:1", 5),
     ("stack/grow/bytes:65536/P:1", 5),
     ("stack/grow/bytes:1048576/P:2", 3),
@@ -85,10 +100,12 @@ OPTIONS = {"memory/capacity": ["--mem-budget", "16777216", "--time-budget", "5"]
 
 # What may come instead of ok: by workload, or by the share of the CPU that a
 # busy machine leaves.
-ALSO = {"memory/capacity": {"limit"}, "switch/yield": {"invalid"}}
+ALSO = {"memory/capacity": {"limit"}, "switch/yield": {"invalid"}, "switch/yield_multi": {"invalid"}}
+# What shows the cost of an operation alone beside its own.
+ALONE = ("switch/working_set/", "parallel/nqueens/")
 # Values of an axis that one backend alone offers.
 ONE_BACKEND = {"/remedy:off/": "gt", "/stack:small/": "gt", "/stack:64k/": "pthread"}
-POOL_OFFERS = ("spawn/one", "spawn/storm")
+POOL_OFFERS = ("spawn/one", "spawn/storm", "parallel/nqueens")
 LOSSY = [("channel/ping_pong/cap:0/P:1", 2), ("channel/prod_cons/p:1/c:1/cap:128/P:1", 2)]
 
 
@@ -158,7 +175,10 @@ def check_distribution(sample):
     """Percentiles of as many sleeps as were asked for; shares that add up."""
     latency, fairness = sample["latency"], sample["fairness"]
     require((latency is not None) == sample["cell"].startswith("wake/"), "latency is %s", latency)
-    require((fairness is not None) == sample["cell"].startswith("sync/mutex/"), "fairness is %s", fairness)
+    require((fairness is not None) == sample["cell"].startswith("sync/"), "fairness is %s", fairness)
+    alone = sample["alone_ns_per_op"]
+    require((alone is not None) == sample["cell"].startswith(ALONE), "alone_ns_per_op is %s", alone)
+    require(alone is None or alone > 0, "alone_ns_per_op is %s", alone)
     if latency:
         order = [latency[key] for key in ("p50", "p90", "p99", "p999", "max")]
         require(order == sorted(order) and order[0] >= 0, "percentiles %s", order)
