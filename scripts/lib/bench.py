@@ -1,6 +1,5 @@
 """The bench executables: where they are, and what they say of themselves."""
 
-import json
 import os
 import re
 import stat
@@ -79,7 +78,14 @@ class Bench:
     def workloads(self, backend):
         """What `--list` prints: {workload: its line as a dict}."""
         lines = self._ask(backend, "--list").splitlines()
-        return {entry["workload"]: entry for entry in map(json.loads, lines)}
+        try:
+            return {entry["workload"]: dict(entry, axes=str(entry["axes"])) for entry in map(strictjson.parse, lines)}
+        except (ValueError, KeyError, TypeError) as e:
+            raise UnsupportedError("%s --list: %s" % (self.path(backend), e)) from None
+
+    def offers(self, backends):
+        """profiles.Offers of these backends."""
+        return profiles.Offers({b: self.workloads(b) for b in backends})
 
     def topology(self, backend, file):
         """Write hwloc's XML; False if it could not."""

@@ -77,7 +77,7 @@ def open_run(settings, warn):
     path = store.create_run(settings.output, name, utc, machine.revision(settings.root)[0])
     try:
         told = ask(bench, backends, settings)
-        plan = make_plan(settings, told, backends)
+        plan = make_plan(settings, told, backends, bench.offers(backends))
         store.write_json(os.path.join(path, "machine.json"), machine.describe(
             settings.root, name, utc, settings.profile, settings.command, told))
         bench.topology(bench.reference(backends), os.path.join(path, "topology.xml"))
@@ -99,9 +99,9 @@ def ask(bench, backends, settings):
     return dict(told, peers=peers.versions(bench.directory, backends))
 
 
-def make_plan(settings, told, backends):
+def make_plan(settings, told, backends, offers):
     facts = profiles.Machine(len(machine.allowed_cpus()), told["placements"])
-    plan = planning.make(settings.profile, facts, backends, settings.filter, settings.place)
+    plan = planning.make(settings.profile, facts, backends, settings.filter, settings.place, offers)
     if settings.group:
         plan = planning.of_group(plan, settings.group)
         if not plan.cells and not plan.skipped:

@@ -16,6 +16,7 @@ from .progress import State
 
 CAPACITY = "memory/capacity"
 BAD = ("failed", "crashed", "timeout")
+PAIRED = ("timed", "heavy", "few")     # kinds of cells that run in rounds
 
 
 class Job:
@@ -28,7 +29,7 @@ class Job:
         self.done, self.over = 0, False
 
     def needs_pilot(self):
-        return self.cell.kind in ("timed", "heavy") and not profiles.one_round(self.cell.name)
+        return self.cell.kind in PAIRED and not profiles.one_round(self.cell.name)
 
     def take_pilot(self, found):
         ns_per_round = float(found["ns_per_round"] or 0)
@@ -112,7 +113,7 @@ class Session:
                 self._keep(sample, 0, 0)
 
     def _rounds(self):
-        names = [n for n, jobs in self.jobs.items() if jobs[0].cell.kind in ("timed", "heavy")]
+        names = [n for n, jobs in self.jobs.items() if jobs[0].cell.kind in PAIRED]
         round_number = 0
         while names:
             self.random.shuffle(names)

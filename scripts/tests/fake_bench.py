@@ -15,7 +15,9 @@ import sys
 PLACEMENTS = {"free": True, "same-pu": True, "smt": "one thread per core", "same-llc": True,
               "cross-llc": "one last-level cache", "cross-numa": "one NUMA node",
               "cross-package": "one package", "none": True}
-BLOCKING = {"spawn/one": False, "spawn/storm": False}
+# Axes by workload, and those of them that a pool offers; the tests fill them in.
+LISTED = {}
+POOLED = ()
 
 
 def main(argv):
@@ -25,6 +27,11 @@ def main(argv):
         print(json.dumps({"hwloc_synthetic": "pack:1 core:2", "cpus": [0, 1], "placements": PLACEMENTS,
                           "compiler": "fake", "flags": "-O3", "gbench_version": "0", "hwloc_version": "0",
                           "optimized": os.environ.get("FAKE_BENCH_DEBUG") is None}))
+        return 0
+    if "--list" in argv:
+        for case, axes in json.loads(os.environ.get("FAKE_BENCH_LIST", json.dumps(LISTED))).items():
+            print(json.dumps({"workload": case, "axes": axes, "needs_blocking": False, "pair": False,
+                              "one_round": False, "offered": backend != "pthread-pool" or case in POOLED}))
         return 0
     if "--topology" in argv:
         with open(options["--topology"], "w") as f:

@@ -17,6 +17,8 @@ BACKENDS = ("gt", "pthread", "pthread-futex", "pthread-pool")
 if SCRIPTS not in sys.path:
     sys.path.insert(0, SCRIPTS)
 
+from lib import cells, profiles
+
 
 def processes_naming(text):
     """Process numbers whose command line holds `text` (pgrep is not everywhere)."""
@@ -29,6 +31,16 @@ def processes_naming(text):
         except OSError:
             pass   # it ended meanwhile
     return found
+
+
+def listed_axes():
+    """What --list would say of every workload that a profile names: {case: its axes}."""
+    found = {}
+    for profile in profiles.PROFILES.values():
+        for row in profile.rows:
+            keys = set(row.axes) - {"p_c"} | ({"p", "c"} if "p_c" in row.axes else set())
+            found.setdefault(row.case, {"P", "place"}).update(keys)
+    return {case: " ".join(k for k in cells.KEYS if k in keys) for case, keys in found.items()}
 
 
 def left_over(text):
@@ -108,6 +120,8 @@ class Case(unittest.TestCase):
         os.makedirs(directory, exist_ok=True)
         with open(os.path.join(TESTS, "fake_bench.py")) as f:
             program = "#!%s -IS\n" % sys.executable + f.read()   # starts in 10 ms, not in 60
+        program = program.replace("LISTED = {}", "LISTED = %r" % listed_axes()).replace(
+            "POOLED = ()", "POOLED = %r" % (profiles.POOL_CASES,))
         for backend in backends:
             path = os.path.join(directory, "bench_" + backend)
             with open(path, "w") as f:

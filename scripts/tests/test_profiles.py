@@ -27,20 +27,46 @@ class ProfileTest(support.Case):
                 blank = {"schema": samples.SCHEMA, "cell": cell}
                 self.assertEqual([e for e in schema.check(blank, "bench") if e.startswith("cell")], [])
 
-    def test_every_workload_of_the_registry_is_in_every_profile_but_capacity_in_quick(self):
+    def test_every_workload_of_the_registry_is_in_every_profile_but_what_takes_long_in_quick(self):
         with open(support.ROOT + "/bench/workloads.def") as f:
             registered = {"%s/%s" % tuple(line[2:line.index(")")].split(", "))
                           for line in f if line.startswith("X(")}
         for profile in ("quick", "default", "full"):
             cases = {cells.parse(n)[0] for n in names(profile, two_cpus())}
-            missing = {"memory/capacity"} if profile == "quick" else set()
-            self.assertEqual(registered - cases, missing, profile)
-            self.assertEqual(cases - registered, set())
+            missing = {"memory/capacity", "io/rest", "io/held"} if profile == "quick" else set()
+            self.assertEqual(registered - cases - missing, set(), profile)
+            self.assertEqual(cases - registered - set(coverage.WORKLOADS), set())
 
-    def test_nothing_is_both_in_a_profile_and_not_built(self):
-        unbuilt = {what for what, _ in coverage.NOT_BUILT[0][1]}
-        for row in profiles.PROFILES["full"].rows:
-            self.assertNotIn(row.case, unbuilt)
+    def test_what_no_executable_has_is_not_planned_and_named(self):
+        listed = {"gt": {"spawn/one": {"axes": "P place", "offered": True}, "memory/parked": {"axes": "n P place"}},
+                  "pthread": {"spawn/one": {"axes": "P place", "offered": True}}}
+        offers = profiles.Offers(listed)
+        plan = planning.make("default", two_cpus(), ("gt", "pthread"), offers=offers)
+        self.assertEqual({cells.parse(c.name)[0] for c in plan.cells}, {"spawn/one", "memory/parked"})
+        self.assertFalse([c.name for c in plan.cells if "stack:" in c.name])
+        self.assertIn("memory/parked stack:small", plan.unbuilt)
+        self.assertIn("io/rest", plan.unbuilt)
+        self.assertNotIn("spawn/one", plan.unbuilt)
+        self.assertIn(("memory/parked/n:1000/P:2", "pthread", "not built into bench_pthread"), plan.skipped)
+        self.assertIn("io/rest", "\n".join(coverage.lines(plan.unbuilt)))
+        self.assertEqual(planning.make("default", two_cpus(), ("gt",)).unbuilt, ())
+
+    def test_a_pool_runs_what_its_executable_offers(self):
+        listed = {"pthread-pool": {"spawn/one": {"axes": "P place", "offered": False},
+                                   "io/rest": {"axes": "load P", "offered": True}}}
+        found = {c.name: c for c in profiles.expand("default", two_cpus(), profiles.Offers(listed))}
+        self.assertEqual(found["spawn/one/P:1"].refused["pthread-pool"], profiles.POOL_REASON)
+        self.assertEqual(found["io/rest/load:50/P:1"].backends, ("gt", "pthread", "pthread-futex", "pthread-pool"))
+
+    def test_what_needs_several_cpus_is_there_on_one_with_its_reason(self):
+        found = names("default", profiles.Machine(1, TWO_CPUS))
+        self.assertEqual(found["switch/yield_multi/n:100/P:2"].missing, profiles.ONE_CPU)
+        self.assertIsNone(names("default", two_cpus())["switch/yield_multi/n:100/P:2"].missing)
+        self.assertIn("switch/yield_multi/n:100/P:8", names("default", profiles.Machine(8, TWO_CPUS)))
+
+    def test_speed_up_has_every_power_of_two_and_all(self):
+        found = names("default", profiles.Machine(12, TWO_CPUS))
+        self.assertEqual([p for p in range(1, 13) if "parallel/fib/n:18/P:%d" % p in found], [1, 2, 4, 8, 12])
 
     def test_a_placement_the_machine_lacks_is_there_with_its_reason(self):
         found = names("default", two_cpus())
@@ -123,7 +149,8 @@ class PlanTest(support.Case):
     def test_place_selects_pairs(self):
         self.assertTrue(all(c.name.endswith("place:same-llc") for c in self.plan(place="same-llc").cells))
         free = {c.name for c in self.plan(place="free").cells}
-        self.assertEqual(free, {"switch/handoff/P:2", "channel/ping_pong/cap:0/P:2"})
+        self.assertEqual(free, {"switch/handoff/P:2", "channel/ping_pong/cap:0/P:2",
+                                "channel/ping_pong/cap:1/P:2", "channel/ping_pong/cap:128/P:2"})
 
     def test_the_costliest_cells_go_first_but_memory_stays(self):
         estimates = {"memory/capacity/P:2": 50, "spawn/a": 30, "spawn/b": 20, "spawn/c": 10}
