@@ -48,7 +48,7 @@ var axes = []axis{
 	number("kib", 1, 1<<20, func(p *params) *uint64 { return &p.kib }),
 	number("bytes", 1024, 1<<30, func(p *params) *uint64 { return &p.bytes }),
 	number("p", 1, 1024, func(p *params) *uint64 { return &p.producers }),
-	number("c", 1, 1024, func(p *params) *uint64 { return &p.consumers }),
+	number("c", 1, 100000, func(p *params) *uint64 { return &p.consumers }),
 	number("cap", 0, 1<<20, func(p *params) *uint64 { return &p.capacity }),
 	number("cs", 0, 1000000, func(p *params) *uint64 { return &p.section }),
 	number("h", 0, 1024, func(p *params) *uint64 { return &p.hogs }),

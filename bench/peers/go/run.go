@@ -61,7 +61,7 @@ func (r *run) prepare(o *options) bool {
 	if r.bench.memBudget == 0 {
 		r.bench.memBudget = memAvailable() / 2
 	}
-	tableTooLarge = func(reason string) {
+	skip = func(reason string) {
 		r.conclude("skipped", "%s", reason)
 		os.Exit(r.print(o.mode == modePilot))
 	}
@@ -95,6 +95,8 @@ func (r *run) judge(rounds uint64) {
 		r.expected = 0
 	}
 	switch {
+	case b.failure != "":
+		r.conclude("failed", "%s", b.failure)
 	case l.Created != l.Done:
 		r.conclude("failed", "ledger: %d tasks created, %d done", l.Created, l.Done)
 	case l.Sent != l.Delivered:

@@ -112,18 +112,26 @@ func runMutex(rounds uint64, p *params, b *bench) uint64 {
 	}
 	s.group.Wait()
 	b.ledger.Created = p.n
-	b.fairness = &fairness{Tasks: p.n, Min: ^uint64(0)}
-	sum := uint64(0)
-	for i := range tasks {
-		made := tasks[i].operations
-		sum += made
+	sum := shares(b, len(tasks), func(i int) uint64 {
 		b.ledger.Done += tasks[i].ended
-		if made < b.fairness.Min {
-			b.fairness.Min = made
+		return tasks[i].operations
+	})
+	return mix(s.total) + sum
+}
+
+// shares adds up what each of count tasks made, and keeps the extremes.
+func shares(b *bench, count int, made func(i int) uint64) uint64 {
+	sum, f := uint64(0), &fairness{Tasks: uint64(count), Min: ^uint64(0)}
+	for i := 0; i < count; i++ {
+		share := made(i)
+		sum += share
+		if share < f.Min {
+			f.Min = share
 		}
-		if made > b.fairness.Max {
-			b.fairness.Max = made
+		if share > f.Max {
+			f.Max = share
 		}
 	}
-	return mix(s.total) + sum
+	b.fairness = f
+	return sum
 }

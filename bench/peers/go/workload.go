@@ -29,13 +29,14 @@ const (
 // workloads is the table of all of them, in the order of workloads.def.
 var workloads = []*workload{
 	&spawnOne, &spawnStorm, &spawnParkedStorm, &spawnTree,
-	&switchYield, &switchYieldMulti, &switchHandoff,
+	&switchYield, &switchYieldMulti, &switchHandoff, &switchWorkingSet,
 	&channelPingPong, &channelProdCons, &channelSelect, &channelSieve,
 	&stackGrow, &stackGrowWarm, &stackRegrow,
 	&memoryParked, &memoryCapacity,
-	&syncMutex,
+	&syncMutex, &syncCounter,
 	&wakeTimer, &wakeHog,
 	&parallelFib, &parallelNqueens,
+	&ioEcho,
 }
 
 // places are the values of the axis place; the first is what a name without

@@ -24,6 +24,8 @@ GO = LOSSY = REFERENCE = None
 MORE = [("channel/select/k:2/P:1", 2), ("channel/select/k:4/P:2", 2), ("channel/select/k:8/P:1", 2),
         ("spawn/tree/n:100/P:1", 2), ("channel/sieve/k:30/P:2", 2), ("parallel/fib/n:12/P:1", 2),
         ("parallel/nqueens/n:4/P:1", 3), ("parallel/nqueens/n:9/P:2", 2), ("switch/yield_multi/n:20/P:2", 2),
+        ("switch/working_set/n:3/kib:7/P:1", 3), ("sync/counter/n:7/by:owner/P:2", 2),
+        ("sync/counter/n:7/by:atomic/P:1", 2), ("io/echo/c:3/P:1", 2), ("io/echo/c:600/P:2", 2),
         ("sync/mutex/n:20/cs:0/P:2", 2), ("sync/mutex/n:2/cs:100/P:2", 2), ("wake/timer/n:20/P:2", 2),
         ("wake/hog/h:2/remedy:on/P:2", 1), ("channel/ping_pong/cap:1/P:2", 2),
         ("channel/ping_pong/cap:128/P:1/place:same-pu", 2)]
@@ -35,7 +37,8 @@ NAMES = ("", "/", "//", "-", "spawn", "spawn/one", "spawn/one/", "spawn/nothing/
          "channel/ping_pong/cap:0/P:2/place:same-pu", "channel/ping_pong/cap:0/P:1/place:smt", "spawn/tree/n:99/P:1",
          "parallel/fib/n:1/P:1", "parallel/fib/n:41/P:1", "parallel/nqueens/n:3/P:1",
          "parallel/nqueens/n:17/P:1", "switch/yield_multi/n:8/P:1", "switch/yield_multi/n:7/P:2",
-         "memory/parked/n:1/stack:huge/P:1", "sync/mutex/n:2/cs:1000001/P:1",
+         "memory/parked/n:1/stack:huge/P:1", "switch/working_set/n:1/kib:1/P:1", "switch/working_set/n:2/kib:1/P:2",
+         "sync/counter/n:1/by:magic/P:1", "sync/counter/n:100001/by:atomic/P:1", "io/echo/c:0/P:1", "sync/mutex/n:2/cs:1000001/P:1",
          "wake/hog/h:1/remedy:maybe/P:1", "channel/select/k:0/P:1")
 
 
