@@ -73,6 +73,11 @@ CELLS = [
     ("sync/counter/n:50/by:owner/P:2", 2),
     ("wake/timer/n:1/P:1", 3),
     ("wake/timer/n:200/P:2", 2),
+    ("wake/unpark/delay:0/P:2", 2),
+    ("wake/unpark/delay:100/P:2/place:same-llc", 1),
+    ("wake/unpark/delay:10000/P:2", 1),
+    ("wake/idle/n:1/P:1", 1),
+    ("wake/idle/n:100/P:2", 1),
     ("wake/hog/h:0/remedy:on/P:1", 1),
     ("wake/hog/h:3/remedy:on/P:2", 1),
     ("wake/hog/h:3/remedy:off/P:2", 1),
@@ -88,6 +93,9 @@ CELLS = [
     ("stack/grow_warm/bytes:65536/P:1", 5),
     ("stack/regrow/bytes:16384/P:1", 5),
     ("stack/regrow/bytes:1048576/P:1", 5),
+    ("stack/retained/bytes:4096/P:1", 1),
+    ("stack/retained/bytes:1048576/P:2", 1),
+    ("stack/retained/bytes:4194304/P:1", 1),
     ("memory/parked/n:1/P:1", 1),
     ("memory/parked/n:200/P:2", 1),
     ("memory/parked/n:200/stack:small/P:1", 1),
@@ -103,6 +111,8 @@ OPTIONS = {"memory/capacity": ["--mem-budget", "16777216", "--time-budget", "5"]
 ALSO = {"memory/capacity": {"limit"}, "switch/yield": {"invalid"}, "switch/yield_multi": {"invalid"}}
 # What shows the cost of an operation alone beside its own.
 ALONE = ("switch/working_set/", "parallel/nqueens/")
+# What is run once, whatever the rounds.
+SINGLE = ("memory/", "stack/retained/", "wake/idle/")
 # Values of an axis that one backend alone offers.
 ONE_BACKEND = {"/remedy:off/": "gt", "/stack:small/": "gt", "/stack:64k/": "pthread"}
 POOL_OFFERS = ("spawn/one", "spawn/storm", "parallel/nqueens")
@@ -160,7 +170,7 @@ def check_ledger(sample):
 
 def check_time(sample, rounds):
     """What a measured sample says about itself must agree."""
-    single = "temp:cold" in sample["cell"] or sample["cell"].startswith("memory/")
+    single = "temp:cold" in sample["cell"] or sample["cell"].startswith(SINGLE)
     require(sample["rounds"] == (1 if single else rounds), "rounds is %d", sample["rounds"])
     require(sample["operations"] == sample["rounds"] * sample["unit"], "operations is %d", sample["operations"])
     entry = sample["gbench"]
@@ -174,7 +184,10 @@ def check_time(sample, rounds):
 def check_distribution(sample):
     """Percentiles of as many sleeps as were asked for; shares that add up."""
     latency, fairness = sample["latency"], sample["fairness"]
-    require((latency is not None) == sample["cell"].startswith("wake/"), "latency is %s", latency)
+    late = sample["cell"].startswith(("wake/timer/", "wake/hog/", "wake/unpark/", "io/echo/", "io/rest/", "io/held/"))
+    require((latency is not None) == late, "latency is %s", latency)
+    wakeup = sample["wakeup_cpu_ns"]
+    require((wakeup is not None) == sample["cell"].startswith("wake/unpark/"), "wakeup_cpu_ns is %s", wakeup)
     require((fairness is not None) == sample["cell"].startswith("sync/"), "fairness is %s", fairness)
     alone = sample["alone_ns_per_op"]
     require((alone is not None) == sample["cell"].startswith(ALONE), "alone_ns_per_op is %s", alone)
@@ -202,7 +215,7 @@ def check(executable, backend, cell, rounds):
         check_time(sample, rounds)
         check_distribution(sample)
     require((sample["limit"] is not None) == (sample["status"] == "limit"), "limit without its status")
-    if cell.startswith(("memory/parked", "stack/grow_warm")) and sample["status"] == "ok":
+    if cell.startswith(("memory/parked", "stack/grow_warm", "stack/retained")) and sample["status"] == "ok":
         require(sample["memory"]["n"] >= 1, "no memory figures")
     return sample["status"]
 
