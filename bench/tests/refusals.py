@@ -36,6 +36,7 @@ CELLS = [
     "wake/hog/h:50/remedy:on/P:1",
     "parallel/fib/n:14/P:1",
     "parallel/nqueens/n:10/P:1",
+    "syscall/blocking/n:50/P:1",
     "stack/grow/bytes:4096/P:1",
     "stack/grow_warm/bytes:4096/P:1",
     "stack/regrow/bytes:4096/P:1",
