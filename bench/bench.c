@@ -175,6 +175,12 @@ void bench_skip(struct bench *b, const char *why)
     abort();
 }
 
+void bench_load(struct bench *b, const struct load_facts *facts)
+{
+    b->load = *facts;
+    b->has_load = true;
+}
+
 int bench_spare_cpu(const struct bench *b)
 {
     return b->spare_cpu;

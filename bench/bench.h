@@ -47,6 +47,8 @@ struct bench {
     double alone_ns, wakeup_cpu_ns;          /* 0: not measured */
 
     int spare_cpu;
+    bool has_load;
+    struct load_facts load;
     bool probe_precise;
     struct memory_probe probe;
     bool has_memory;

@@ -96,6 +96,7 @@ bool run_prepare(struct run *r, const struct options *o)
     p->stack_bytes = p->stack ? backend_stack_bytes : 0;
     r->status = STATUS_OK;
     r->rounds = single(r) ? 1 : o->rounds;
+    r->cell.params.full_load = o->full_load;
     r->unit = r->cell.workload->unit(p);
     /* On one CPU a spinning waiter only keeps off the one it waits for. */
     r->spin_ns = p->ncpu == 1 ? 0 : o->spin_ns >= 0 ? o->spin_ns : SPIN_DEFAULT_NS;

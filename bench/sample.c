@@ -120,12 +120,26 @@ static void put_limit(FILE *out, const struct run *r)
         fprintf(out, ",\"value\":%" PRIu64 "}", l->value);
 }
 
+/* Of a server: what its clients did. */
+static void put_load(FILE *out, const struct load_facts *f)
+{
+    fputs(",\"offered_per_s\":", out);
+    json_number(out, f->offered_per_s);
+    fprintf(out,
+            ",\"connections\":%" PRIu64 ",\"load_late\":%" PRIu64 ",\"load_busy_permille\":%" PRIu64
+            ",\"load_shares_cpu\":%s",
+            f->connections, f->late, f->busy_permille, f->shares_cpu ? "true" : "false");
+}
+
 static void put_env(FILE *out, const struct run *r)
 {
     fprintf(out, ",\"env\":{\"P\":%d,\"cpus\":[", r->cell.params.ncpu);
     for (int i = 0; i < r->placement.ncpu; i++)
         fprintf(out, "%s%d", i ? "," : "", r->placement.cpu[i]);
-    fprintf(out, "],\"place\":\"%s\",\"spin_ns\":%" PRId64 "}", r->cell.params.place, r->spin_ns);
+    fprintf(out, "],\"place\":\"%s\",\"spin_ns\":%" PRId64, r->cell.params.place, r->spin_ns);
+    if (r->bench.has_load)
+        put_load(out, &r->bench.load);
+    fputc('}', out);
 }
 
 /* An error before the region, and a limit, leave no time to quote. */
@@ -200,8 +214,9 @@ int sample_print_pilot(const struct run *r)
         return -errno;
     fputs("{\"cell\":", out);
     json_string(out, r->cell.name);
-    fprintf(out, ",\"backend\":\"%s\",\"rounds\":%" PRIu64 ",\"ns_per_round\":", backend_name,
-            r->rounds);
+    fprintf(out,
+            ",\"backend\":\"%s\",\"rounds\":%" PRIu64 ",\"unit\":%" PRIu64 ",\"ns_per_round\":",
+            backend_name, r->rounds, r->unit);
     json_number(out, r->ns_per_round);
     fprintf(out, ",\"status\":\"%s\",\"reason\":", status_name(r->status));
     json_string(out, r->status == STATUS_OK ? NULL : r->reason);

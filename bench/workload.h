@@ -25,6 +25,7 @@ struct params {
     uint64_t h;         /* h:      tasks that never yield, 0 */
     const char *by;     /* by:     how a counter is shared: mutex, atomic, owner */
     uint64_t delay;     /* delay:  us that a task waits before it is woken, 0 */
+    uint64_t full_load; /* not an axis: requests a second that load:100 is; 0 if not given */
     const char *load;   /* load:   of a service, in percent: 25, 50, 80, max */
     bool no_remedy;     /* remedy:off, the runtime leaves hogs alone, instead of remedy:on */
     const char *stack;  /* stack:  policy: small, 64k; NULL is the backend's default */
@@ -176,6 +177,17 @@ void bench_fail(struct bench *b, const char *why);
 
 /* This machine cannot offer the cell: ends the process as skipped. */
 void bench_skip(struct bench *b, const char *why);
+
+/* What the load on a server was, for the record. */
+struct load_facts {
+    double offered_per_s; /* requests a second that were due; 0: as many as it can take */
+    uint64_t connections;
+    uint64_t late;          /* requests that the generator itself sent over 1 ms late */
+    uint64_t busy_permille; /* of the generator's time */
+    bool shares_cpu;        /* the generator had no CPU of its own */
+};
+
+void bench_load(struct bench *b, const struct load_facts *facts);
 
 /* A CPU for a helper process: one that the process was allowed when it
  * started and that the cell leaves free; -1 if there is none. */

@@ -51,7 +51,7 @@ static bool start_load(struct load *l, const struct drive *d, unsigned port, str
     return load_start(l, "greenbench-loadgen", arguments, bench_spare_cpu(b));
 }
 
-static bool collect(struct load *l, struct load_report *report, struct bench *b)
+static bool collect(struct load *l, struct load_report *report, bool record, struct bench *b)
 {
     int64_t ns;
 
@@ -60,7 +60,8 @@ static bool collect(struct load *l, struct load_report *report, struct bench *b)
     for (uint64_t i = 0; i < report->latencies; i++) {
         if (!load_latency(l, &ns))
             return false;
-        bench_record(b, ns);
+        if (record)
+            bench_record(b, ns);
     }
     return load_say(l, "end\n");
 }
@@ -77,8 +78,9 @@ static bool converse(struct load *l, const struct drive *d, struct load_report *
     if (well && d->meanwhile)
         d->meanwhile(d->arg);
     well = well && load_expect(l, "done");
-    bench_stop(b);
-    return well && collect(l, report, b);
+    if (!d->meanwhile)
+        bench_stop(b);
+    return well && collect(l, report, d->meanwhile == NULL, b);
 }
 
 /* A generator that fell behind its own schedule measured itself. */
@@ -124,9 +126,15 @@ bool drive(const struct drive *d, struct bench *b, struct load_report *ret_repor
         ledger->sent = ledger->delivered = 0;
         return false;
     }
-    if (!well)
+    if (!well) {
         bench_fail(b, load.reason);
-    else
-        judge(ret_report, d, b);
-    return well;
+        return false;
+    }
+    judge(ret_report, d, b);
+    bench_load(b, &(struct load_facts){.offered_per_s = d->rate,
+                                       .connections = d->connections,
+                                       .late = ret_report->late,
+                                       .busy_permille = ret_report->busy_permille,
+                                       .shares_cpu = ret_report->shares_cpu});
+    return true;
 }

@@ -19,7 +19,8 @@ struct drive {
     uint64_t count;   /* requests */
     double rate;      /* a second; 0: as many as the server can do */
     const char *path; /* NULL: the items of io/rest, or echo without a handler */
-    /* Called while the requests are under way, NULL: nothing. */
+    /* Called once the requests are under way; then it is this that closes the
+     * region, and no latency is recorded. */
     void (*meanwhile)(void *arg);
     void *arg;
 };

@@ -23,7 +23,7 @@ typedef struct http_parser http_library;
 enum {
     HTTP_HEAD_MAX = 4096,  /* bytes that are not body: 431 above */
     HTTP_TARGET_MAX = 255, /* 414 above */
-    HTTP_BODY_MAX = 4096,  /* 413 above */
+    HTTP_BODY_MAX = 1024,  /* 413 above */
     HTTP_REPLY_MAX = 512,  /* bytes of a reply of ours, head and body */
     HTTP_REPLY_BODY_MAX = 256,
 };

@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -141,6 +142,10 @@ static void look(struct loop *l)
 
     pause_for(l, &time);
     count = epoll_pwait2(l->epoll, events, EVENTS, &time, NULL);
+    /* The kernel's own thread for what it received may be waiting for this CPU,
+     * and would wait for as long as a time slice. */
+    if (count == 0 && l->spin)
+        sched_yield();
     if (count < 0 && errno != EINTR)
         die("epoll_pwait2: %s", strerror(errno));
     if (count <= 0) {

@@ -36,3 +36,6 @@ static uint64_t expected(uint64_t rounds, const struct params *p)
     }
 
 MISSING(echo, "c P place");
+MISSING(api_calls, "c P place");
+MISSING(rest, "load P place");
+MISSING(held, "n P place");

@@ -11,7 +11,7 @@
 #include "../workload.h"
 #include "wire.h"
 
-enum { BACKLOG = 4096, READ_BYTES = 2048 };
+enum { BACKLOG = 4096, READ_BYTES = 1024 };
 
 #define SECOND INT64_C(1000000000)
 

@@ -17,7 +17,6 @@
 #ifndef GREENBENCH_IO_SERVER_H
 #define GREENBENCH_IO_SERVER_H
 
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -60,7 +59,7 @@ struct server {
     int fd;
     uint64_t seen; /* messages, while a stall is planted */
     task_group acceptor;
-    pthread_t dispatcher;
+    struct dispatch *dispatch;   /* where tasks may not wait */
     struct server_counts counts; /* added to when a connection ends; whole after server_stop() */
 };
 
