@@ -154,6 +154,8 @@ int bench_budget(struct bench *b)
         return 0;
     if (bench_clock_ns() > b->deadline_ns)
         return ETIME;
+    if (b->budget.pids_reserve > 0 && limit_pids_room() <= b->budget.pids_reserve)
+        return EDQUOT;
     if (++b->budget_calls % CALLS_PER_READING != 0)
         return 0;
     return memory_used_up(b) ? E2BIG : 0;
@@ -175,13 +177,13 @@ void bench_skip(struct bench *b, const char *why)
     abort();
 }
 
+int bench_spare_cpu(const struct bench *b)
+{
+    return b->spare_cpu;
+}
+
 void bench_load(struct bench *b, const struct load_facts *facts)
 {
     b->load = *facts;
     b->has_load = true;
-}
-
-int bench_spare_cpu(const struct bench *b)
-{
-    return b->spare_cpu;
 }

@@ -15,6 +15,7 @@ enum {
     OPT_SPIN,
     OPT_MEM,
     OPT_TIME,
+    OPT_PIDS,
     OPT_FULL_LOAD,
     OPT_DEBUG,
     OPT_PILOT,
@@ -31,6 +32,7 @@ static const struct option long_options[] = {
     {"spin-ns", required_argument, NULL, OPT_SPIN},
     {"mem-budget", required_argument, NULL, OPT_MEM},
     {"time-budget", required_argument, NULL, OPT_TIME},
+    {"pids-reserve", required_argument, NULL, OPT_PIDS},
     {"full-load", required_argument, NULL, OPT_FULL_LOAD},
     {"allow-debug", no_argument, NULL, OPT_DEBUG},
     {"pilot", no_argument, NULL, OPT_PILOT},
@@ -101,6 +103,8 @@ static int apply_number(struct options *o, int option)
         rc = number("time-budget", 1, 86400, &value);
         o->time_budget = (double)value;
         return rc;
+    case OPT_PIDS:
+        return number("pids-reserve", 0, UINT64_C(1) << 22, &o->pids_reserve);
     default:
         return number("target-ms", 1, 10000, &o->target_ms);
     }
@@ -181,6 +185,7 @@ void options_help(const char *program)
            "  --mem-budget BYTES stop a cell before it uses more (default: half of what is\n"
            "                     available, the cgroup's limit considered)\n"
            "  --time-budget S    stop memory/capacity and memory/parked after S seconds (20)\n"
+           "  --pids-reserve N   leave N processes free below the pids.max of a cgroup (0)\n"
            "  --full-load N      requests a second that load:100 is: io/rest at load:25, 50 and 80\n"
            "                     is offered that share of it\n"
            "  --allow-debug      measure although this build is not optimised\n"

@@ -104,6 +104,8 @@ bool run_prepare(struct run *r, const struct options *o)
     r->bench.probe_precise = p->n >= KERNEL_MEMORY_FROM;
     r->bench.budget.memory_bytes = o->mem_budget ? o->mem_budget : limit_default_memory();
     r->bench.budget.seconds = o->time_budget;
+    /* Looked at often, so only where there is such a limit. */
+    r->bench.budget.pids_reserve = limit_pids_room() == LIMIT_NONE ? 0 : o->pids_reserve;
     if (why) {
         conclude(r, STATUS_SKIPPED, "%s", why);
         return false;

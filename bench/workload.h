@@ -157,14 +157,16 @@ void bench_memory(struct bench *b, uint64_t alive);
 
 /* The cell ended at a limit of the system, which is a result: `reached`
  * tasks were alive when `err` stopped it (EAGAIN, ENOMEM; ETIME for the time
- * budget, E2BIG for the memory budget); 0 where nobody counted them. Call it while they are still
- * alive: it looks at the system to tell which limit that was. */
+ * budget, E2BIG for the memory budget, EDQUOT for what must stay free of
+ * pids.max); 0 where nobody counted them. Call it while they are still alive:
+ * it looks at the system to tell which limit that was. */
 void bench_limit(struct bench *b, uint64_t reached, int err);
 
-/* 0, or what bench_limit() wants as err once the memory budget (E2BIG) or the
- * time budget (ETIME) is used up. Cheap enough for every 64 spawns. In the
- * measured run of a cell that was warmed up it is 0 at once: the unmeasured
- * round, of the same shape, has been through it. */
+/* 0, or what bench_limit() wants as err once the memory budget (E2BIG), the
+ * time budget (ETIME) or the session's share of processes (EDQUOT) is used up.
+ * Cheap enough for every 64 spawns. In the measured run of a cell that was
+ * warmed up it is 0 at once: the unmeasured round, of the same shape, has been
+ * through it. */
 int bench_budget(struct bench *b);
 
 /* The run was correct but did not measure what its name says; `why` is kept.
