@@ -35,10 +35,10 @@ OPERATION_NS = {
 }
 UNKNOWN_NS = (1_000, 50_000, 0)
 # What a process takes that waits more than it works.
-CASE_SECONDS = {"wake/hog": 0.45, "wake/idle": 1.1, "syscall/blocking": 1.0, "io/rest": 1.2, "io/held": 1.5,
-                "stack/retained": 0.1, "wake/unpark": 0.2, "io/api_calls": 0.15}
+CASE_SECONDS = {"wake/hog": 0.45, "wake/idle": 1.1, "syscall/blocking": 1.0, "io/held": 1.5,
+                "stack/retained": 0.3, "wake/unpark": 0.1, "io/api_calls": 0.15}
 QUEENS = {6: 4, 8: 92, 10: 724, 12: 14_200}     # solutions
-UNPARKS = 60                        # wake-ups of one process of wake/unpark
+UNPARKS = 50                        # wake-ups of one process of wake/unpark
 TASK_NS = (500, 70_000, 0)          # to create one and to end it
 MANY_TASKS = ("switch/yield", "switch/yield_multi", "sync/mutex", "sync/counter", "wake/timer")
 YIELDS = 30                         # of one task in one round of switch/yield
@@ -54,8 +54,9 @@ SLEEP_SECONDS = 0.01                # the shortest round of wake/timer
 PILOTS = 2                          # processes of one pilot
 
 
-def process_seconds(cell, backend):
-    """Seconds of one replicate of `cell` on `backend`."""
+def process_seconds(cell, backend, load_seconds=1):
+    """Seconds of one replicate of `cell` on `backend`. load_seconds: as in
+    profiles.Profile."""
     case, axes = cells.parse(cell)
     n = axes.get("n", 1)
     peer = peers.is_peer(backend)
@@ -69,6 +70,8 @@ def process_seconds(cell, backend):
     if case in CASE_SECONDS:
         waits = UNPARKS * axes.get("delay", 0) * 1e-6
         return CASE_SECONDS[case] + waits + START_SECONDS + axes.get("c", 0) * TASK_NS[family] * 1e-9
+    if profiles.is_share(cell):
+        return load_seconds + 1.3     # a second of warm-up before
     operations = _operations(case, axes, n)
     if case == "parallel/fib" and family:
         operations = min(operations, 2 * THREADS)   # refused soon after all can be alive
@@ -124,12 +127,19 @@ def replicates(profile, cell, kind, seconds):
     return counts[kind]
 
 
+def backend_replicates(profile, backend, count):
+    """How many of a cell's replicates a backend takes part in."""
+    most = profiles.PROFILES[profile].peer_replicates
+    return min(count, most) if most and peers.is_peer(backend) else count
+
+
 def cell_seconds(profile, cell):
     """(replicates, seconds) of a profiles.Cell, pilots included."""
     if cell.missing or not cell.backends:
         return 0, 0.0
-    each = [process_seconds(cell.name, b) for b in cell.backends]
+    each = [process_seconds(cell.name, b, profiles.PROFILES[profile].load_seconds) for b in cell.backends]
     count = replicates(profile, cell.name, cell.kind, max(each))
-    piloted = 0 if cell.kind in ("once", "capacity") else sum(
+    piloted = 0 if cell.kind in ("once", "capacity") or profiles.is_share(cell.name) else sum(
         pilot_seconds(cell.name, b) for b in cell.backends)
-    return count, count * sum(each) + piloted
+    run = sum(s * backend_replicates(profile, b, count) for s, b in zip(each, cell.backends))
+    return count, run + piloted

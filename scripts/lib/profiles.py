@@ -4,7 +4,7 @@ takes.
 """
 
 from . import cells, profile_rows
-from .profile_rows import ALL, BACKENDS, DISTANT, PLACED, POWERS, SEVERAL, TWO_PAIRS
+from .profile_rows import ALL, BACKENDS, DISTANT, NEAREST, PLACED, POWERS, SEVERAL, TWO_PAIRS
 
 GROUPS = ("spawn", "switch", "channel", "stack", "memory", "sync", "wake", "parallel", "syscall", "io")
 
@@ -19,15 +19,33 @@ REMEDY_BACKENDS = ("gt",)
 REMEDY_REASON = "not offered: the kernel preempts threads that never yield, whatever the process does"
 
 # Cases of two tasks, whose placement is an axis.
-PAIR_CASES = ("switch/handoff", "switch/line", "channel/ping_pong")
+PAIR_CASES = ("switch/handoff", "switch/line", "channel/ping_pong", "wake/unpark")
 
 # Cases whose cells run in exactly one round.
-ONE_ROUND_CASES = ("memory/parked", "memory/capacity")
+ONE_ROUND_CASES = ("memory/parked", "memory/capacity", "stack/retained", "wake/idle", "io/held")
+
+# A service whose load is a share of what the slowest backend can take, found
+# by pilots of the cell on the right.
+LOADED_CASE, FULL_LOAD_CELL = "io/rest", "io/rest/load:max/P:1"
 
 TARGET_MS = 60
 SPIN_NS = 50_000
 CHEAP_MS = 150         # a process above this is heavy
 CAPACITY_SECONDS = 20  # time budget of memory/capacity
+PIDS_RESERVE = 1000    # processes left to the session whose cgroup limits them, but in profile full
+
+
+def is_share(cell):
+    """Whether a cell's load is a share of the slowest backend's capacity."""
+    case, axes = cells.parse(cell)
+    return case == LOADED_CASE and axes.get("load") != "max"
+
+
+def fixed_rounds(profile, cell):
+    """Rounds of a cell that no pilot is asked for; None for the others. A round of a share is a second."""
+    if is_share(cell):
+        return PROFILES[profile].load_seconds
+    return 1 if one_round(cell) else None
 
 
 def one_round(cell):
@@ -40,16 +58,20 @@ def one_round(cell):
 class Profile:
     """replicates: of cheap, heavy and capacity cells. limit_seconds: what
     the whole may take; cells beyond it are left out by name. beside: the peers
-    that run without being asked for, where they are built."""
+    that run without being asked for, where they are built. load_seconds: of
+    one process of a service under load. peer_replicates: peers run in that
+    many rounds at most, so that they take less of the time."""
 
-    def __init__(self, replicates, limit_seconds, rows, beside=()):
+    def __init__(self, replicates, limit_seconds, rows, beside=(), load_seconds=1, peer_replicates=None):
         self.replicates, self.limit_seconds, self.rows, self.beside = replicates, limit_seconds, rows, beside
+        self.load_seconds, self.peer_replicates = load_seconds, peer_replicates
 
 
 PROFILES = {
     "quick": Profile({"cheap": 6, "heavy": 6, "few": 3, "once": 1, "capacity": 1}, 90, profile_rows.quick()),
-    "default": Profile({"cheap": 10, "heavy": 6, "few": 3, "once": 1, "capacity": 1}, 480, profile_rows.default(), ("go",)),
-    "full": Profile({"cheap": 20, "heavy": 10, "few": 6, "once": 1, "capacity": 3}, 3600, profile_rows.full(), ("go",)),
+    "default": Profile({"cheap": 10, "heavy": 6, "few": 3, "once": 1, "capacity": 1}, 480, profile_rows.default(), ("go",),
+                       peer_replicates=6),
+    "full": Profile({"cheap": 20, "heavy": 10, "few": 3, "once": 1, "capacity": 3}, 3600, profile_rows.full(), ("go",), 10),
     "peers": Profile({"cheap": 10, "heavy": 6, "few": 3, "once": 1, "capacity": 1}, 1800, profile_rows.peers()),
 }
 
@@ -175,6 +197,9 @@ def _cpu_counts(values, machine):
 
 def _pair_places(which, machine):
     """Two tasks on one CPU at P=1; on two CPUs, and left free, at P=2."""
+    if which == NEAREST:
+        nearest = machine.nearest_pair()
+        return [({"P": 2, "place": nearest or "same-llc"}, None if nearest else ONE_CPU)]
     result = [({"P": 1, "place": "same-pu"}, _lack(machine, "same-pu"))]
     if which == TWO_PAIRS:
         nearest = machine.nearest_pair()

@@ -109,19 +109,20 @@ def make_plan(settings, told, backends, offers):
     return plan
 
 
-def write_plan(path, settings, state, recorded, plan):
+def write_plan(path, settings, state, recorded, plan, full_load=None):
     store.write_json(os.path.join(path, "plan.json"), {
         "schema": PLAN_SCHEMA, "state": state, "interrupted": state == "interrupted",
         "profile": settings.profile, "seed": settings.seed, "spin_ns": settings.spin_ns,
         "target_ms": profiles.TARGET_MS, "filter": settings.filter, "place": settings.place,
-        "cells": recorded,
+        "full_load": full_load, "cells": recorded,
         "left_out": [{"cell": c, "reason": r} for c, r in plan.left_out],
     })
 
 
 def options_of(settings):
     return runner.Options(settings.spin_ns, settings.mem or machine.memory_budget(),
-                          profiles.CAPACITY_SECONDS, settings.watchdog, settings.allow_debug)
+                          profiles.CAPACITY_SECONDS, settings.watchdog, settings.allow_debug,
+                          0 if settings.profile == "full" else profiles.PIDS_RESERVE)
 
 
 def set_timer_slack():
@@ -165,7 +166,7 @@ def run_session(current, opened, state_when_done="finished", earlier=()):
     finally:
         current.display.finish()
         write_plan(opened.path, opened.settings, state,
-                   {**dict(earlier), **current.plan_record()}, current.plan)
+                   {**dict(earlier), **current.plan_record()}, current.plan, current.options.full_load)
     return interrupted
 
 

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import time
 
-from . import machine, samples, strictjson
+from . import machine, peers, profiles, samples, strictjson
 
 MAX_OUTPUT = 1 << 20
 MAX_REASON = 300
@@ -177,7 +177,7 @@ def oom_witness(before):
 def measure(exe, cell, backend, rounds, options, interrupts):
     """One replicate. options: Options. Returns a sample without the fields
     that say where in the session it stands."""
-    argv = [exe, "--cell", cell, "--rounds", str(rounds)] + options.arguments()
+    argv = [exe, "--cell", cell, "--rounds", str(rounds)] + options.arguments(cell, backend)
     utc, before = utc_now(), oom_kills()
     result = launch(argv, options.timeout, interrupts)
     sample = _interpret(result, cell, backend, oom_witness(before), options.timeout)
@@ -190,7 +190,7 @@ def measure(exe, cell, backend, rounds, options, interrupts):
 def pilot(exe, cell, backend, options, interrupts, target_ms):
     """What the pilot found: (dict with rounds and ns_per_round) or, if it
     ended badly, (None, sample that says how)."""
-    argv = [exe, "--pilot", "--cell", cell, "--target-ms", str(target_ms)] + options.arguments()
+    argv = [exe, "--pilot", "--cell", cell, "--target-ms", str(target_ms)] + options.arguments(cell, backend)
     utc, before = utc_now(), oom_kills()
     result = launch(argv, options.timeout, interrupts)
     try:
@@ -226,13 +226,18 @@ def _bad_pilot(result, cell, backend, oom, timeout):
 class Options:
     """What every process of a session is started with."""
 
-    def __init__(self, spin_ns, mem_budget, time_budget, timeout, allow_debug=False):
+    def __init__(self, spin_ns, mem_budget, time_budget, timeout, allow_debug=False, pids_reserve=0):
         self.spin_ns, self.mem_budget, self.time_budget = spin_ns, mem_budget, time_budget
-        self.timeout, self.allow_debug = timeout, allow_debug
+        self.timeout, self.allow_debug, self.pids_reserve = timeout, allow_debug, pids_reserve
+        self.full_load = None   # requests a second; found by the session
 
-    def arguments(self):
+    def arguments(self, cell, backend):
         argv = ["--spin-ns", str(self.spin_ns), "--mem-budget", str(self.mem_budget),
                 "--time-budget", str(self.time_budget)]
+        if self.pids_reserve and not peers.is_peer(backend):   # whose tasks are no processes of the system
+            argv += ["--pids-reserve", str(self.pids_reserve)]
+        if self.full_load and profiles.is_share(cell):
+            argv += ["--full-load", str(self.full_load)]
         return argv + (["--allow-debug"] if self.allow_debug else [])
 
 

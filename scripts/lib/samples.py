@@ -25,7 +25,8 @@ MAX_DOCUMENT = 1024 * 1024
 
 # What a bench executable prints, null where it measured nothing.
 PRINTED = ("schema", "cell", "backend", "status", "reason", "rounds", "unit", "operations", "gbench",
-           "ns_per_op", "cpu_ns_per_op", "ledger", "usage", "memory", "latency", "fairness", "limit", "env")
+           "ns_per_op", "cpu_ns_per_op", "ledger", "usage", "memory", "latency", "fairness", "alone_ns_per_op",
+           "wakeup_cpu_ns", "limit", "env")
 
 
 class Run:

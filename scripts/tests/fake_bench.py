@@ -37,10 +37,11 @@ def main(argv):
         with open(options["--topology"], "w") as f:
             f.write("<topology/>\n")
         return 0
-    return run(backend, options["--cell"], "--pilot" in argv, int(options.get("--rounds") or 1))
+    return run(backend, options["--cell"], "--pilot" in argv, int(options.get("--rounds") or 1),
+               {name: options[name] for name in ("--full-load", "--pids-reserve") if name in options})
 
 
-def run(backend, cell, pilot, rounds):
+def run(backend, cell, pilot, rounds, told):
     mode = "pilot" if pilot else "measure"
     number = 0
     if os.environ.get("FAKE_BENCH_LOG"):
@@ -55,9 +56,10 @@ def run(backend, cell, pilot, rounds):
     if action in ACTIONS:
         return ACTIONS[action](backend, cell, rounds)
     if pilot:
-        print(json.dumps({"cell": cell, "rounds": 4, "ns_per_round": 1e6, "status": "ok"}))
+        ns = {"pthread": 4e6}.get(backend, 1e6)
+        print(json.dumps({"cell": cell, "rounds": 4, "unit": 1000, "ns_per_round": ns, "status": "ok"}))
         return 0
-    line = json.dumps(sample(backend, cell, rounds))
+    line = json.dumps(sample(backend, cell, rounds, told=told))
     if action in MISPRINTS:
         line = MISPRINTS[action](line)
         sys.stdout.write(line)

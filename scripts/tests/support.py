@@ -52,49 +52,62 @@ def left_over(text):
     return processes_naming(text)
 
 
-class MemoryCgroup:
-    """A child of this process's cgroup with a limit of its own, v1 or v2, for processes that are to run out of memory;
-    SkipTest where none can be made."""
+class ChildCgroup:
+    """A child of this process's cgroup with a limit of its own, v1 or v2; SkipTest where none can be made. limits:
+    {file: value}; those of the other version are not there, and swap need not be."""
 
-    def __init__(self, limit):
-        self.limit, self.path = limit, None
+    def __init__(self, controller, limits):
+        self.controller, self.limits, self.path = controller, limits, None
 
     def __enter__(self):
-        from lib import machine
-        for directory in machine.cgroup_dirs()[:-1]:
-            for limit, swap in (("memory.max", "memory.swap.max"), ("memory.limit_in_bytes", "memory.memsw.limit_in_bytes")):
-                if self.path is None:
-                    self._try(directory, limit, swap)
-        if self.path is None:
-            raise unittest.SkipTest("no cgroup with a memory limit can be made here")
-        return self
-
-    def _try(self, directory, limit, swap):
-        path = os.path.join(directory, "greenbench-test-%d" % os.getpid())
-        if not os.path.exists(os.path.join(directory, "cgroup.procs")):
-            return
-        try:
-            os.mkdir(path)
-        except OSError:
-            return
-        for file, value in ((limit, self.limit), (swap, 0 if swap == "memory.swap.max" else self.limit)):
+        for directory in self._parents():
+            path = os.path.join(directory, "greenbench-test-%d" % os.getpid())
             try:
-                with open(os.path.join(path, file), "r+") as f:
-                    f.write(str(value))
+                os.mkdir(path)
             except OSError:
-                if file == limit:
-                    os.rmdir(path)
-                    return
-        self.path = path
+                continue
+            if any([self._set(path, file, value) for file, value in self.limits.items()]):
+                self.path = path
+                return self
+            os.rmdir(path)
+        raise unittest.SkipTest("no cgroup with a limit of %s can be made here" % self.controller)
+
+    def _parents(self):
+        with open("/proc/self/cgroup") as f:
+            for line in f:
+                _, controllers, path = line.rstrip("\n").split(":", 2)
+                if controllers == "" or self.controller in controllers.split(","):
+                    directory = "/sys/fs/cgroup/" + controllers + path
+                    if os.path.exists(os.path.join(directory, "cgroup.procs")):
+                        yield directory
+
+    @staticmethod
+    def _set(path, file, value):
+        try:
+            with open(os.path.join(path, file), "r+") as f:
+                f.write(str(value))
+            return True
+        except OSError:
+            return False
 
     def __exit__(self, *exc):
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
             try:
                 return os.rmdir(self.path)
-            except OSError:      # the killed process has not quite left it
+            except OSError:      # a process that was killed has not quite left it
                 time.sleep(0.01)
         os.rmdir(self.path)
+
+
+def memory_cgroup(limit):
+    """For processes that are to run out of memory."""
+    return ChildCgroup("memory", {"memory.max": limit, "memory.swap.max": 0, "memory.limit_in_bytes": limit,
+                                  "memory.memsw.limit_in_bytes": limit})
+
+
+def pids_cgroup(limit):
+    return ChildCgroup("pids", {"pids.max": limit})
 
 
 class Case(unittest.TestCase):
@@ -161,11 +174,11 @@ class Case(unittest.TestCase):
         with open(self.path("log")) as f:
             return [line.split() for line in f]
 
-    def only_run(self):
+    def only_run(self, output="results"):
         """The folder of the one run below results/m."""
-        runs = os.listdir(self.path("results", "m"))
+        runs = os.listdir(self.path(output, "m"))
         self.assertEqual(len(runs), 1, runs)
-        return self.path("results", "m", runs[0])
+        return self.path(output, "m", runs[0])
 
     def samples(self, run=None):
         with open(os.path.join(run or self.only_run(), "samples.jsonl")) as f:

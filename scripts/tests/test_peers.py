@@ -89,6 +89,16 @@ class RunTest(support.Case):
         self.assertEqual(status, 0, out + err)
         self.assertEqual({s["backend"] for s in self.samples()}, {"gt", "pthread", "go"})
 
+    def test_in_the_default_profile_a_peer_takes_part_in_six_rounds(self):
+        self.with_peers(("go",))
+        status, out, err = self.greenbench("run", "--bench-dir", self.path("bench"), "--output", self.path("results"),
+                                           "--machine", "m", "--no-report", "--filter", ONE)
+        self.assertEqual(status, 0, out + err)
+        rounds = {}
+        for sample in self.samples():
+            rounds.setdefault(sample["backend"], set()).add(sample["round"])
+        self.assertEqual(rounds, {"gt": set(range(10)), "pthread": set(range(10)), "go": set(range(6))})
+
     def test_with_peers_adds_those_that_are_built(self):
         self.with_peers(("go", "st"))
         self.assertEqual(self.backends_of_run("--no-report", "--with-peers"), {"gt", "pthread", "go", "st"})

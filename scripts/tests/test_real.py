@@ -77,10 +77,8 @@ class RealTest(support.Case):
 
     def test_a_cell_that_the_kernel_kills_for_memory_is_a_result(self):
         """The executable itself, in a cgroup with less memory than it was told to use."""
-        with support.MemoryCgroup(32 << 20) as group:
-            script = self.write("bench_gt", "#!/bin/sh\ncase $* in *--cell*) echo $$ > %s/cgroup.procs ;; esac\n"
-                                "exec %s/bench_gt \"$@\"\n" % (group.path, os.path.abspath(BENCH)))
-            os.chmod(script, 0o755)
+        with support.memory_cgroup(32 << 20) as group:
+            self.confine("gt", group)
             status, out, err = self.greenbench(
                 "run", "--profile", "default", "--bench-dir", self.dir, "--output", self.path("results"), "--machine",
                 "m", "--no-report", "--filter", "memory/parked/n:100000/*", "--filter", "spawn/one/P:1", "--backend", "gt")
@@ -88,6 +86,28 @@ class RealTest(support.Case):
         ends = {(s["cell"].split("/")[0], s["status"], s["exit"]) for s in self.samples()}
         self.assertEqual(ends, {("memory", "crashed", -9), ("spawn", "ok", 0)})
         self.assertIn("killed by SIGKILL: out of memory", out)
+
+    def confine(self, backend, group):
+        """An executable that measures in a cgroup."""
+        script = self.write("bench_" + backend, "#!/bin/sh\ncase $* in *--cell*) echo $$ > %s/cgroup.procs ;; esac\n"
+                            "exec %s/bench_%s \"$@\"\n" % (group.path, os.path.abspath(BENCH), backend))
+        os.chmod(script, 0o755)
+
+    def test_the_capacity_of_threads_leaves_a_session_room(self):
+        with support.pids_cgroup(1400) as group:
+            self.confine("pthread", group)
+            limits = {}
+            for profile in ("default", "full"):
+                status, out, err = self.greenbench(
+                    "run", "--profile", profile, "--bench-dir", self.dir, "--output", self.path(profile), "--machine",
+                    "m", "--no-report", "--filter", "memory/capacity", "--backend", "pthread")
+                self.assertEqual(status, 0, out + err)
+                limits[profile] = self.samples(self.only_run(profile))[0]["limit"]
+        self.assertEqual(limits["default"]["name"], "cgroup pids.max, less what is kept free")
+        self.assertEqual(limits["default"]["value"], 400)
+        self.assertLessEqual(limits["default"]["reached"], 400)
+        self.assertEqual((limits["full"]["name"], limits["full"]["value"]), ("cgroup pids.max", 1400))
+        self.assertGreater(limits["full"]["reached"], 1300)
 
     def test_a_workload_that_loses_a_message_fails_the_run(self):
         lossy = self.path("lossy")

@@ -73,7 +73,7 @@ class MeasureTest(RunnerCase):
                 self.assertIn("out of memory, %s's count" % who, self.measure("killed")["reason"])
 
     def test_a_process_that_the_kernel_kills_for_memory_is_recorded_as_that(self):
-        with support.MemoryCgroup(48 << 20) as group:
+        with support.memory_cgroup(48 << 20) as group:
             os.environ["FAKE_BENCH_CGROUP"] = group.path
             sample = self.measure("eat")
         self.assertEqual((sample["status"], sample["exit"]), ("crashed", -signal.SIGKILL), sample)
