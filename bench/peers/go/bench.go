@@ -48,6 +48,8 @@ type bench struct {
 	aloneNs       float64 // of an operation without tasks; 0: not measured
 	wakeupCPUNs   float64 // process CPU time of a wake-up; 0: not measured
 
+	load *loadFacts // of a server
+
 	wantsMemory bool // of the measured run only
 	precise     bool // wait until the kernel's figures stand still
 	probe       memoryProbe

@@ -10,6 +10,7 @@ import (
 // value that parseCell starts with.
 type params struct {
 	n, k, kib, bytes, producers, consumers, capacity, section, hogs, delay uint64
+	fullLoad                                                               uint64 // of the option
 	cold, remedyOff                                                        bool
 	by, load, stack                                                        string
 	ncpu                                                                   uint64

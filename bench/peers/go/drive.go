@@ -17,6 +17,15 @@ type server interface {
 // served is what a server counted.
 type served struct{ messages, created, done uint64 }
 
+// loadFacts are what the clients of a server did, for the record.
+type loadFacts struct {
+	Offered      float64 `json:"offered_per_s"`
+	Connections  uint64  `json:"connections"`
+	Late         uint64  `json:"load_late"`
+	BusyPermille uint64  `json:"load_busy_permille"`
+	SharesCPU    bool    `json:"load_shares_cpu"`
+}
+
 // drive is a server in this process, the load generator beside it, and the
 // measured region around what goes on between the two.
 type drive struct {
@@ -24,7 +33,7 @@ type drive struct {
 	connections, count uint64
 	rate               float64 // requests a second; 0: as many as the server can do
 	arguments          []string
-	meanwhile          func() // while requests are under way; nil: nothing
+	meanwhile          func() // once requests are under way: closes the region, and no latency is kept; or nil
 }
 
 // raiseFiles asks for a descriptor for each connection, and some more.
@@ -64,9 +73,14 @@ func (d *drive) converse(l *load, r *loadReport, b *bench) error {
 	if err == nil {
 		err = l.expect("done")
 	}
-	b.stop()
+	if d.meanwhile == nil {
+		b.stop()
+	}
 	if err == nil {
 		err = l.report(r, b)
+	}
+	if d.meanwhile != nil {
+		b.latencies = histogram{}
 	}
 	if err == nil {
 		err = l.say("end")
@@ -113,5 +127,6 @@ func (d *drive) run(b *bench) (loadReport, bool) {
 		return r, false
 	}
 	d.judge(&r, b)
+	b.load = &loadFacts{d.rate, d.connections, r.late, r.busyPermille, r.sharesCPU != 0}
 	return r, true
 }

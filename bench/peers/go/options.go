@@ -26,6 +26,7 @@ type options struct {
 	memBudget  uint64 // bytes; 0: the default
 	timeBudget uint64 // seconds
 	targetMs   uint64 // of a pilot
+	fullLoad   uint64 // requests a second of which loads are shares; 0: unknown
 	ignored    uint64 // what has a meaning for other backends only
 }
 
@@ -42,11 +43,13 @@ func usage(format string, arguments ...interface{}) (*options, int) {
 
 func (o *options) numbers() map[string]bounded {
 	return map[string]bounded{
-		"--rounds":      {1, 1000000000, &o.rounds},
-		"--spin-ns":     {0, 1000000000, &o.ignored},
-		"--mem-budget":  {1 << 20, 1 << 50, &o.memBudget},
-		"--time-budget": {1, 86400, &o.timeBudget},
-		"--target-ms":   {1, 10000, &o.targetMs},
+		"--rounds":       {1, 1000000000, &o.rounds},
+		"--spin-ns":      {0, 1000000000, &o.ignored},
+		"--mem-budget":   {1 << 20, 1 << 50, &o.memBudget},
+		"--time-budget":  {1, 86400, &o.timeBudget},
+		"--pids-reserve": {0, 1 << 22, &o.ignored},
+		"--full-load":    {1, 1000000000, &o.fullLoad},
+		"--target-ms":    {1, 10000, &o.targetMs},
 	}
 }
 

@@ -52,6 +52,7 @@ func (r *run) notOffered() string {
 func (r *run) prepare(o *options) bool {
 	p := &r.cell.params
 	r.status = "ok"
+	p.fullLoad = o.fullLoad
 	r.rounds, r.unit = o.rounds, r.cell.workload.unit(p)
 	if r.single() {
 		r.rounds = 1

@@ -52,6 +52,7 @@ type sampleEnv struct {
 	CPUs   []int  `json:"cpus"`
 	Place  string `json:"place"`
 	SpinNs int64  `json:"spin_ns"`
+	*loadFacts
 }
 
 type sampleLine struct {
@@ -81,6 +82,7 @@ type pilotLine struct {
 	Cell       string  `json:"cell"`
 	Backend    string  `json:"backend"`
 	Rounds     uint64  `json:"rounds"`
+	Unit       uint64  `json:"unit"`
 	NsPerRound float64 `json:"ns_per_round"`
 	Status     string  `json:"status"`
 	Reason     *string `json:"reason"`
@@ -101,7 +103,7 @@ func (r *run) line() *sampleLine {
 		Schema: "greenbench.sample/1", Cell: r.cell.name, Backend: backendName, Status: r.status,
 		Reason: r.reasonOrNil(), Rounds: r.rounds, Unit: r.unit, Operations: r.rounds * r.unit,
 		Ledger: sampleLedger{b.ledger, hex(r.checksum), hex(r.expected)}, Memory: b.memory,
-		Env: sampleEnv{P: p.ncpu, CPUs: append([]int{}, r.cpus...), Place: p.place},
+		Env: sampleEnv{P: p.ncpu, CPUs: append([]int{}, r.cpus...), Place: p.place, loadFacts: b.load},
 	}
 	if l := b.limit; l != nil {
 		s.Operations = l.reached
@@ -150,7 +152,7 @@ func statusExit(status string) int {
 func (r *run) print(pilot bool) int {
 	var line interface{} = r.line()
 	if pilot {
-		line = &pilotLine{r.cell.name, backendName, r.rounds, r.nsPerRound, r.status, r.reasonOrNil()}
+		line = &pilotLine{r.cell.name, backendName, r.rounds, r.unit, r.nsPerRound, r.status, r.reasonOrNil()}
 	}
 	if status := printJSON(line); status != exitOK {
 		return status

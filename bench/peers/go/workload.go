@@ -31,12 +31,13 @@ var workloads = []*workload{
 	&spawnOne, &spawnStorm, &spawnParkedStorm, &spawnTree,
 	&switchYield, &switchYieldMulti, &switchHandoff, &switchWorkingSet,
 	&channelPingPong, &channelProdCons, &channelSelect, &channelSieve,
-	&stackGrow, &stackGrowWarm, &stackRegrow,
+	&stackGrow, &stackGrowWarm, &stackRegrow, &stackRetained,
 	&memoryParked, &memoryCapacity,
 	&syncMutex, &syncCounter,
-	&wakeTimer, &wakeHog,
+	&wakeTimer, &wakeUnpark, &wakeIdle, &wakeHog,
 	&parallelFib, &parallelNqueens,
-	&ioEcho,
+	&syscallBlocking,
+	&ioEcho, &ioAPICalls, &ioRest, &ioHeld,
 }
 
 // places are the values of the axis place; the first is what a name without
