@@ -187,7 +187,7 @@ def check_time(sample, rounds):
 def check_distribution(sample):
     """Percentiles of as many sleeps as were asked for; shares that add up."""
     latency, fairness = sample["latency"], sample["fairness"]
-    late = sample["cell"].startswith(("wake/timer/", "wake/hog/", "wake/unpark/", "syscall/", "io/echo/", "io/rest/", "io/held/"))
+    late = sample["cell"].startswith(("wake/timer/", "wake/hog/", "wake/unpark/", "syscall/", "io/echo/", "io/rest/"))
     require((latency is not None) == late, "latency is %s", latency)
     wakeup = sample["wakeup_cpu_ns"]
     require((wakeup is not None) == sample["cell"].startswith("wake/unpark/"), "wakeup_cpu_ns is %s", wakeup)
