@@ -39,7 +39,7 @@ class OfferTest(unittest.TestCase):
     def test_go_is_left_free_and_keeps_its_preemption(self):
         for cell, part in (("channel/ping_pong/cap:0/P:2/place:same-llc", "bound"),
                            ("wake/hog/h:4/remedy:off/P:2", "preempts"), ("switch/line/P:2/place:same-llc", "not ported"),
-                           ("channel/select/k:3/P:1", "2, 4, 8")):
+                           ("channel/select/k:3/P:1", "2, 4, 8"), ("memory/parked/n:9/stack:small/P:1", "stack")):
             self.assertIn(part, peers.refusal("go", cell))
         for cell in ("channel/ping_pong/cap:0/P:2", "channel/ping_pong/cap:0/P:1/place:same-pu",
                      "wake/hog/h:4/remedy:on/P:2", "channel/select/k:8/P:1", ONE):
