@@ -41,8 +41,6 @@ struct server_config {
     int64_t idle_ns;    /* for the first byte of a request to come; 0: 30 s */
     int64_t request_ns; /* from there to its end, and to take an answer; 0: 10 s */
     uint64_t lose;      /* for tests: so many messages are not counted */
-    uint64_t stall_at;  /* for tests: before answering the message of this number ... */
-    int64_t stall_ns;   /* ... the server holds the CPU for so long; 0: never */
 };
 
 struct server_counts {
@@ -57,7 +55,6 @@ struct server {
     struct server_config config;
     unsigned port;
     int fd;
-    uint64_t seen; /* messages, while a stall is planted */
     task_group acceptor;
     struct dispatch *dispatch;   /* where tasks may not wait */
     struct server_counts counts; /* added to when a connection ends; whole after server_stop() */
