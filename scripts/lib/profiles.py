@@ -10,7 +10,7 @@ GROUPS = ("spawn", "switch", "channel", "stack", "memory", "sync", "wake", "para
 
 # Tasks on a pool run to completion: only these cases are offered there, as the
 # executables' --list says too.
-POOL_CASES = ("spawn/one", "spawn/storm")
+POOL_CASES = ("spawn/one", "spawn/storm", "parallel/nqueens", "io/rest")
 ONE_CPU = "needs 2 CPUs, 1 is allowed"
 POOL_REASON = "not offered: a pooled task that blocks can deadlock the pool"
 
