@@ -108,7 +108,7 @@ CELLS = [
     ("io/echo/c:100/P:2", 2),
     ("io/api_calls/c:1/P:1", 2),
     ("io/api_calls/c:50/P:2", 2),
-    ("io/rest/load:max/P:1", 2),
+    ("io/rest/load:max/P:1", 1),
     ("io/rest/load:50/P:1", 1),
     ("io/rest/load:25/P:2", 2),
     ("io/held/n:1/P:1", 1),
