@@ -12,6 +12,7 @@ extern const char backend_name[];
 extern const bool backend_can_block;
 
 extern const bool backend_remedy_optional;
+extern const bool backend_blocking_calls;
 
 /* The stack policy that it offers beside its default, "" if none, and the
  * task_attr.stack_bytes that asks for it. */

@@ -61,6 +61,8 @@ static const char *not_offered(const struct workload *w, const struct params *p)
                "does";
     if (p->stack && strcmp(p->stack, backend_stack_policy) != 0)
         return "not offered: this stack policy is another backend's";
+    if (w->flags & WORKLOAD_BLOCKING_CALLS && !backend_blocking_calls)
+        return "not offered: there is one OS thread, and a call that blocks it blocks every task";
     if (backend_can_block)
         return NULL;
     if (w->flags & WORKLOAD_NEEDS_BLOCKING)

@@ -55,6 +55,7 @@ enum workload_flags {
     WORKLOAD_OWN_STACK = 16,     /* measures a task's own stack: not for TASK_CAN_BLOCK 0 */
     WORKLOAD_NO_REGION = 32,     /* its result is a limit: no measured region */
     WORKLOAD_VOID_LIMIT = 64,    /* after a limit nothing is left to check: see `expected` */
+    WORKLOAD_BLOCKING_CALLS = 128, /* others run beside a call: not for TASK_BLOCKING_CALLS 0 */
 };
 
 struct workload {
