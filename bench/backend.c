@@ -10,6 +10,11 @@ const bool backend_blocking_calls = TASK_BLOCKING_CALLS;
 const char backend_stack_policy[] = TASK_STACK_POLICY;
 const size_t backend_stack_bytes = TASK_STACK_BYTES;
 
+#ifndef TASK_ONLY
+#define TASK_ONLY ""
+#endif
+const char backend_only[] = TASK_ONLY;
+
 int backend_main(const struct backend_config *config, void (*root)(void *), void *arg)
 {
     const struct task_config task = {.ncpu = config->ncpu,

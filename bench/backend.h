@@ -19,6 +19,9 @@ extern const bool backend_blocking_calls;
 extern const char backend_stack_policy[];
 extern const size_t backend_stack_bytes;
 
+/* The workloads that it runs, blanks between them; "" if it may run all. */
+extern const char backend_only[];
+
 /* As struct task_config. */
 struct backend_config {
     int ncpu;

@@ -17,6 +17,7 @@ const bool backend_remedy_optional = true;
 const bool backend_blocking_calls = false;
 const char backend_stack_policy[] = "small";
 const size_t backend_stack_bytes = 4096;
+const char backend_only[] = "";
 
 /* What the fake backend returns instead of running the root task. */
 static int backend_error;
