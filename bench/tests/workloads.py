@@ -204,7 +204,9 @@ def check_distribution(sample):
     late = sample["cell"].startswith(("wake/timer/", "wake/hog/", "wake/unpark/", "syscall/", "io/echo/", "io/rest/"))
     require((latency is not None) == late, "latency is %s", latency)
     wakeup = sample["wakeup_cpu_ns"]
-    require((wakeup is not None) == sample["cell"].startswith("wake/unpark/"), "wakeup_cpu_ns is %s", wakeup)
+    # Left free, the task that wakes may be moved to another thread, and then it is not known.
+    if not sample["cell"].startswith("wake/unpark/") or "/place:" in sample["cell"]:
+        require((wakeup is not None) == sample["cell"].startswith("wake/unpark/"), "wakeup_cpu_ns is %s", wakeup)
     require((fairness is not None) == sample["cell"].startswith("sync/"), "fairness is %s", fairness)
     alone = sample["alone_ns_per_op"]
     require((alone is not None) == sample["cell"].startswith(ALONE), "alone_ns_per_op is %s", alone)
