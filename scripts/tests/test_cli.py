@@ -79,11 +79,25 @@ class ListTest(support.Case):
             self.assertAlmostEqual(float(total.split()[1]), listed, delta=0.1 * len(out.splitlines()))
             self.assertLess(float(total.split()[1]), data.limit_seconds)
 
+    def test_the_loops_that_run_without_their_operations_are_named_where_that_is_built(self):
+        self.assertNotIn("without their operations", self.list("--filter", "spawn"))
+        out = self.greenbench("list", "--filter", "spawn", "--bench-dir", self.fakes(support.BACKENDS + ("null",)))[1]
+        self.assertIn("what the loops take: spawn/one, spawn/storm\n", out)
+
     def test_what_is_skipped_and_what_is_not_built_is_named(self):
         out = self.list()
         self.assertIn("one thread per core", out)
-        for name in ("spawn/tree", "channel/select", "io/echo", "gt tuned", "latency percentiles", "--resume"):
+        for name in ("spawn/tree", "channel/select", "gt tuned", "--resume"):
             self.assertIn(name, out.split("not built in this version:")[1])
+
+    def test_a_workload_that_the_executables_lack_is_named_and_not_planned(self):
+        status, out, _ = self.greenbench("list", "--bench-dir", self.fakes(),
+                                         FAKE_BENCH_LIST='{"spawn/one": "P place"}')
+        planned, absent = out.split("not built in this version:")
+        self.assertEqual(status, 0)
+        self.assertIn("spawn/one/P:1 ", planned)
+        self.assertNotIn("channel/", planned)
+        self.assertIn("channel/ping_pong", absent)
 
     def test_the_pool_is_listed_where_it_runs_only(self):
         out = self.list("--filter", "spawn")
