@@ -255,11 +255,13 @@ typedef struct gt_waitq {
     void *head_, *tail_;
 } gt_waitq;
 
-/* Mutual exclusion. A waiter that was passed over once is handed the lock. */
+/* Mutual exclusion. Tasks that run may take the mutex before one that waits, at
+ * most 1024 times, or for about 0.1 ms if fewer fit into that; then the one that
+ * waits longest is handed it. */
 typedef struct gt_mutex {
     struct {
         uint32_t v_;
-    } state_;
+    } state_, since_;
     gt_waitq waiters_;
     struct {
         void *v_;
