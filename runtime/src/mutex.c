@@ -11,8 +11,14 @@
  * The contender is passed over MUTEX_MAX_PASSES times, or for as many as fit
  * into MUTEX_PATIENCE; then the next unlock hands the mutex over: it stays
  * LOCKED, but is the contender's. (The clock is read when the number of passes
- * is a power of two.) So everybody gets it in the order of the queue, in turns
+ * is a power of four.) So everybody gets it in the order of the queue, in turns
  * that are long enough for the line to stay where it is.
+ *
+ * Where a called task runs next: as a rule where others find it, since the task
+ * that calls goes on. But if turns are so short that two CPUs would only take
+ * the line away from each other (HOT), in the run-next slot of the caller's
+ * worker; and if it has not come to look for MUTEX_UNSEEN, where others find it
+ * after all.
  *
  * The word
  *   LOCKED   somebody holds it, or it is HANDED
@@ -23,6 +29,9 @@
  *            when the holder takes it off the queue
  *   HANDED   only with LOCKED and AWAKE, and only the contender may then change
  *            LOCKED, AWAKE or HANDED
+ *   HOT      the contender saw others take turns faster than it could look, or
+ *            was passed over so often. Until a contender finds it free, or its
+ *            patience ends first
  *   the rest how often the contender was passed over
  *
  * Claim: a mutex that is free or handed over and has anybody waiting for it has
@@ -51,9 +60,11 @@
 #define MUTEX_WAITERS 2u
 #define MUTEX_AWAKE   4u
 #define MUTEX_HANDED  8u
-#define MUTEX_PASS    16u
+#define MUTEX_HOT     16u
+#define MUTEX_PASS    32u
 
-#define MUTEX_MAX_PASSES 1024u
+#define MUTEX_MAX_PASSES     4096u
+#define MUTEX_POWERS_OF_FOUR 0x55555555u
 /* In units of mutex_clock(). */
 #define MUTEX_PATIENCE 100u
 #define MUTEX_UNSEEN   20u
@@ -75,13 +86,18 @@ static uint32_t mutex_clock(void)
 
 /* ---- taking it -------------------------------------------------------------- */
 
-int gt_mutex_try_lock(gt_mutex *m)
+GTI_INLINE int mutex_try(gt_mutex *m, struct gti_task *self)
 {
     /* Ordering: acquire, edge MUTEX <- gt_mutex_unlock(). */
     if (gti_unlikely((GTI_OR(m->state_, MUTEX_LOCKED, acquire) & MUTEX_LOCKED) != 0))
         return -EBUSY;
-    GTI_STORE(m->owner_, gti_park_self(gti_worker_self()), relaxed);
+    GTI_STORE(m->owner_, self, relaxed);
     return 0;
+}
+
+int gt_mutex_try_lock(gt_mutex *m)
+{
+    return mutex_try(m, gti_park_self(gti_worker_self()));
 }
 
 /* May a task take a mutex in this state? */
@@ -101,8 +117,10 @@ static bool mutex_take(gt_mutex *m, struct gti_task *self, bool contender, bool 
         if (!is_free && !to_wait)
             return false;
         want = state | (is_free ? MUTEX_LOCKED : MUTEX_WAITERS);
-        if (contender)
-            want &= is_free ? MUTEX_LOCKED | MUTEX_WAITERS : ~MUTEX_AWAKE;
+        if (contender && is_free)
+            want &= MUTEX_LOCKED | MUTEX_WAITERS | (state & MUTEX_HANDED ? MUTEX_HOT : 0u);
+        else if (contender)
+            want &= ~MUTEX_AWAKE;
         /* Ordering: acquire, edge MUTEX <- gt_mutex_unlock(). */
     } while (!GTI_CAS(m->state_, state, want, acquire));
     if (is_free)
@@ -128,8 +146,10 @@ static bool mutex_poll(gt_mutex *m, struct gti_task *self)
         uint32_t state = GTI_LOAD(m->state_, relaxed);
         if (mutex_is_free(state, true) && mutex_take(m, self, true, false))
             return true;
-        if (state / MUTEX_PASS - before >= MUTEX_FAST_PASSES)
+        if (state / MUTEX_PASS - before >= MUTEX_FAST_PASSES) {
+            GTI_OR(m->state_, MUTEX_HOT, relaxed);
             break;
+        }
         for (int j = 0; j < MUTEX_PAUSES; j++)
             gti_pause();
     }
@@ -169,6 +189,8 @@ static int mutex_wait(gt_mutex *m, struct gti_worker *w, struct gti_task *self, 
 static GTI_NOINLINE int mutex_lock_slow(gt_mutex *m, int64_t deadline)
 {
     int result = 0;
+    if (!gti_worker_self() && gt_mutex_try_lock(m) == 0)
+        return 0;
     if (GTI_LOAD(m->owner_, relaxed) == gti_park_self(gti_worker_self()))
         gti_fatal("gt_mutex_lock: the caller holds the mutex already");
     for (bool contender = false; result == 0; contender = true) {
@@ -189,9 +211,12 @@ static GTI_NOINLINE int mutex_lock_slow(gt_mutex *m, int64_t deadline)
     return result;
 }
 
+/* Without a frame, as is gt_mutex_unlock(): what an OS thread that is no worker
+ * needs is called from elsewhere. */
 void gt_mutex_lock(gt_mutex *m)
 {
-    if (gti_unlikely(gt_mutex_try_lock(m) != 0))
+    struct gti_worker *w = gti_worker_self();
+    if (gti_unlikely(!w || mutex_try(m, w->current) != 0))
         mutex_lock_slow(m, INT64_MAX);
 }
 
@@ -232,11 +257,14 @@ static struct gti_task *mutex_call(gt_mutex *m)
 static uint32_t mutex_pass_over(gt_mutex *m, uint32_t state, bool *ret_unseen)
 {
     uint32_t passes = state / MUTEX_PASS + 1u, waited = 0;
-    if ((passes & (passes - 1u)) == 0)
+    *ret_unseen = false;
+    if (passes >= MUTEX_MAX_PASSES)
+        return state | MUTEX_HANDED | MUTEX_HOT;
+    if ((passes & (passes - 1u)) == 0 && passes & MUTEX_POWERS_OF_FOUR)
         waited = mutex_clock() - GTI_LOAD(m->since_, relaxed);
-    *ret_unseen = waited >= MUTEX_UNSEEN && (passes == 1u || waited < 2u * MUTEX_UNSEEN);
-    if (passes >= MUTEX_MAX_PASSES || waited >= MUTEX_PATIENCE)
-        return state | MUTEX_HANDED;
+    *ret_unseen = waited >= MUTEX_UNSEEN && (passes == 1u || waited < 4u * MUTEX_UNSEEN);
+    if (waited >= MUTEX_PATIENCE)
+        return (state | MUTEX_HANDED) & ~MUTEX_HOT;
     return state - MUTEX_LOCKED + MUTEX_PASS;
 }
 
@@ -254,14 +282,25 @@ static GTI_NOINLINE void mutex_unlock_slow(gt_mutex *m)
     } while (!GTI_CAS(m->state_, state, want, release));
     if (t)
         gti_ready(gti_worker_self(), t, 0);
-    else if (unseen)
+    if (t ? !(want & MUTEX_HOT) : unseen)
         gti_worker_offer_next(gti_worker_self());
+}
+
+static GTI_NOINLINE void mutex_unlock_outside(gt_mutex *m)
+{
+    if (GTI_LOAD(m->owner_, relaxed) != gti_park_self(gti_worker_self()))
+        gti_fatal("gt_mutex_unlock: the caller does not hold the mutex");
+    GTI_STORE(m->owner_, NULL, relaxed);
+    mutex_unlock_slow(m);
 }
 
 void gt_mutex_unlock(gt_mutex *m)
 {
-    if (gti_unlikely(GTI_LOAD(m->owner_, relaxed) != gti_park_self(gti_worker_self())))
-        gti_fatal("gt_mutex_unlock: the caller does not hold the mutex");
+    struct gti_worker *w = gti_worker_self();
+    if (gti_unlikely(!w || GTI_LOAD(m->owner_, relaxed) != w->current)) {
+        mutex_unlock_outside(m);
+        return;
+    }
     GTI_STORE(m->owner_, NULL, relaxed);
     uint32_t state = GTI_LOAD(m->state_, relaxed), want = state - MUTEX_LOCKED;
     if (gti_unlikely(want != 0)) {

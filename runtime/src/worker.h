@@ -277,10 +277,10 @@ GTI_INLINE bool gti_worker_may_spin(struct gti_worker *w)
                   gti_runq_is_empty(&w->runq));
 }
 
-/* Give up the turn of what is in the run-next slot if others could run it now. */
+/* Give up the turn of what is in the run-next slot, so that others may run it. */
 GTI_INLINE void gti_worker_offer_next(struct gti_worker *w)
 {
-    if (!w || w->alone || !gti_idle_anybody(&gti_rt.idle))
+    if (!w || w->alone)
         return;
     struct gti_task *t = gti_next_take(&w->next);
     if (t)

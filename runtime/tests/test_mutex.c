@@ -186,7 +186,7 @@ static void an_outside_waiter_gets_the_mutex_from_tasks_that_keep_taking_it(void
 }
 
 #define WAITERS    2
-#define MAX_PASSES 1024
+#define MAX_PASSES 4096
 
 static int waiting(void)
 {

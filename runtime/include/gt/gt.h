@@ -256,7 +256,7 @@ typedef struct gt_waitq {
 } gt_waitq;
 
 /* Mutual exclusion. Tasks that run may take the mutex before one that waits, at
- * most 1024 times, or for about 0.1 ms if fewer fit into that; then the one that
+ * most 4096 times, or for about 0.1 ms if fewer fit into that; then the one that
  * waits longest is handed it. */
 typedef struct gt_mutex {
     struct {
