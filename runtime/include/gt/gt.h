@@ -256,8 +256,8 @@ typedef struct gt_waitq {
 } gt_waitq;
 
 /* Mutual exclusion. Tasks that run may take the mutex before one that waits, at
- * most 4096 times, or for about 0.1 ms if fewer fit into that; then the one that
- * waits longest is handed it. */
+ * most 4096 times, and if that takes long only for 0.1 to 0.5 ms or four times;
+ * then the one that waits longest is handed it. */
 typedef struct gt_mutex {
     struct {
         uint32_t v_;
