@@ -11,8 +11,8 @@
  *
  * The mutex is given back under the queue's spin lock, not in the hook after
  * the switch, although that may cost a wake of another worker inside the lock:
- * this way the task that gets the mutex is in the run-next slot when the
- * waiter picks the next, and is switched to directly.
+ * this way the task that gets the mutex is ready when the waiter picks the
+ * next, and may be switched to directly.
  *
  * A signal takes one waiter off and makes its task ready, which then locks the
  * mutex like anybody else. It is nobody else's signal: who is taken off

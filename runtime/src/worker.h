@@ -285,6 +285,28 @@ GTI_INLINE struct gti_task *gti_worker_pop(struct gti_worker *w)
     return t;
 }
 
+/* May the calling task poll for a moment before it waits? `w` is its worker, or
+ * NULL. Not if there is something else to run, or nobody else who could do what
+ * it waits for. */
+GTI_INLINE bool gti_worker_may_spin(struct gti_worker *w)
+{
+    if (gti_rt.spin_ns <= 0)
+        return false;
+    return !w || (!w->alone && !GTI_LOAD(w->next.task, relaxed) &&
+                  GTI_LOAD(w->fresh.count, relaxed) == 0u && !w->bound_head &&
+                  gti_runq_is_empty(&w->runq));
+}
+
+/* Give up the turn of what is in the run-next slot, so that others may run it. */
+GTI_INLINE void gti_worker_offer_next(struct gti_worker *w)
+{
+    if (!w || w->alone)
+        return;
+    struct gti_task *t = gti_next_take(&w->next);
+    if (t)
+        gti_worker_requeue(w, t);
+}
+
 /* When `to` is fresh. */
 int gti_worker_switch_fresh(struct gti_worker *w, struct gti_task *from, struct gti_task *to,
                             gti_hook *hook, void *arg);

@@ -45,7 +45,11 @@ struct gt_group {
     rl::atomic<uint64_t> state_;
     watched<void *> waiter_;
 };
+#ifndef GTI_MODEL_LOCK
+#define GTI_MODEL_LOCK rl::atomic<uint32_t>
+#endif
 struct gt_waitq {
+    GTI_MODEL_LOCK lock_;
     watched<gti_waiter *> head_, tail_;
 };
 
