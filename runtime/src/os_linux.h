@@ -21,6 +21,9 @@ void gti_os_futex_wake(uint32_t *word, int count);
 /* Start an OS thread with `blocked` signals; 0 or -errno. */
 int gti_os_thread_create(pthread_t *ret, size_t stack, const sigset_t *blocked, void *(*fn)(void *),
                          void *arg);
+/* Let timeouts of the calling thread end when they are due; otherwise the kernel
+ * takes up to 50 us more, to wake several threads at once. */
+void gti_os_thread_punctual(void);
 /* Threads of this process; 0 if that cannot be known. */
 int gti_os_thread_count(void);
 

@@ -94,6 +94,7 @@ static void *thread_main(void *arg)
 {
     struct gti_worker *w = arg;
     gti_worker_tls = w;
+    gti_os_thread_punctual();
     find_os_stack(w);
     int err = gti_debug_thread_init(w);
     if (err)
