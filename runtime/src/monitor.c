@@ -100,13 +100,30 @@ static void evict(struct gti_worker *w)
         evict_ring(w);
 }
 
+/* It will not switch for long, and who serves the others should not wait for a
+ * CPU until the kernel thinks that its turn is over. */
+static void begin_hog(struct gti_worker *w)
+{
+    w->watch.hogged = true;
+    GTI_COUNT(w->count.hogs);
+    GTI_ADD(gti_rt.hogged, 1, relaxed);
+    gti_os_thread_slice(GTI_LOAD(w->os_id, relaxed), GTI_SLICE_LONG);
+    if (gti_trace_is_on())
+        gti_trace_record(NULL, GTI_TRACE_HOG, NULL, (uint32_t)w->id);
+}
+
+static void end_hog(struct gti_worker *w)
+{
+    w->watch.hogged = false;
+    GTI_SUB(gti_rt.hogged, 1, relaxed);
+    gti_os_thread_slice(GTI_LOAD(w->os_id, relaxed), w->spare ? GTI_SLICE_SHORT : 0);
+}
+
 static void stick(struct gti_worker *w, bool hogged)
 {
     w->watch.stuck = true;
     if (hogged)
-        GTI_COUNT(w->count.hogs);
-    if (hogged && gti_trace_is_on())
-        gti_trace_record(NULL, GTI_TRACE_HOG, NULL, (uint32_t)w->id);
+        begin_hog(w);
     GTI_STORE(w->orphan, 1u, relaxed);
     GTI_ADD(gti_rt.orphans, 1, relaxed);
     /* Who sleeps must see whether its deadline is the earliest still. */
@@ -117,6 +134,8 @@ static void stick(struct gti_worker *w, bool hogged)
 static void unstick(struct gti_worker *w)
 {
     w->watch.stuck = false;
+    if (w->watch.hogged)
+        end_hog(w);
     GTI_SUB(gti_rt.orphans, 1, relaxed);
     GTI_STORE(w->orphan, 0u, relaxed);
     if (w->watch.revoked && gti_os_has_membarrier()) {
@@ -364,6 +383,7 @@ static void wait_for(uint32_t word, int64_t now, int64_t ns)
 static void *monitor_main(void *arg)
 {
     (void)arg;
+    gti_os_thread_slice(0, GTI_SLICE_SHORT);
     while (!GTI_LOAD(monitor.stop, relaxed)) {
         if (GTI_XCHG(monitor.dump, 0u, relaxed))
             gti_debug_dump_to_stderr();

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -83,6 +84,35 @@ int gti_os_thread_create(pthread_t *ret, size_t stack, const sigset_t *blocked, 
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     pthread_attr_destroy(&attr);
     return -err;
+}
+
+void gti_os_thread_punctual(void)
+{
+    prctl(PR_SET_TIMERSLACK, 1ul, 0ul, 0ul, 0ul);
+}
+
+int32_t gti_os_thread_id(void)
+{
+    return (int32_t)syscall(SYS_gettid);
+}
+
+/* The first version of the kernel's struct sched_attr. */
+struct scheduling {
+    uint32_t size, policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t runtime, deadline, period;
+};
+
+void gti_os_thread_slice(int32_t thread, int64_t ns)
+{
+    struct scheduling s = {.size = sizeof s};
+    if (syscall(SYS_sched_getattr, thread, &s, sizeof s, 0) != 0 || s.policy != SCHED_OTHER)
+        return;
+    s.runtime = (uint64_t)ns;
+    s.deadline = s.period = 0;
+    syscall(SYS_sched_setattr, thread, &s, 0);
 }
 
 int gti_os_thread_count(void)

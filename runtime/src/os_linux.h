@@ -21,6 +21,18 @@ void gti_os_futex_wake(uint32_t *word, int count);
 /* Start an OS thread with `blocked` signals; 0 or -errno. */
 int gti_os_thread_create(pthread_t *ret, size_t stack, const sigset_t *blocked, void *(*fn)(void *),
                          void *arg);
+/* Let timeouts of the calling thread end when they are due; otherwise the kernel
+ * takes up to 50 us more, to wake several threads at once. */
+void gti_os_thread_punctual(void);
+/* The calling thread, for gti_os_thread_slice(). */
+int32_t gti_os_thread_id(void);
+/* How long a thread of this process may run while others wait for its CPU, ns;
+ * 0: as the kernel likes it. Its share of the CPU stays the same, but a thread
+ * that wakes takes the place of one with a longer slice. A hint: without effect
+ * before Linux 6.12, where a sandbox forbids it, and on real-time threads. */
+#define GTI_SLICE_SHORT INT64_C(100000) /* the shortest and the longest there are */
+#define GTI_SLICE_LONG  INT64_C(100000000)
+void gti_os_thread_slice(int32_t thread, int64_t ns);
 /* Threads of this process; 0 if that cannot be known. */
 int gti_os_thread_count(void);
 

@@ -228,7 +228,7 @@ void gti_stack_stats(gt_stats *stats)
     stats->stacks = GTI_LOAD(gti_stacks.stacks, relaxed);
     stats->stack_bytes = GTI_LOAD(gti_stacks.bytes, relaxed);
     stats->canary_stacks = GTI_LOAD(gti_stacks.canaries, relaxed);
-    stats->sum.retained_bytes += GTI_LOAD(gti_stacks.retained, relaxed);
+    stats->sum.retained_bytes += gti_retained();
 }
 
 uint64_t gti_stack_cache_retained(const struct gti_stack_cache *cache)

@@ -11,22 +11,27 @@
  * the warm ones first, and thus leave the old ones alone if they can.
  *
  * How deep was a stack? As deep as when it was last counted, if the process has
- * had no page fault since. Else the page below that depth is the witness: a task
- * that went deeper wrote something there. It is read, not written: an untouched
- * page reads as zeros without holding memory, and after the first time without
- * a fault. Only when the witness speaks, or nothing is known yet, the system is
- * asked, which costs 0.2 us per stack in a row and 1.3 for one alone. The known
- * depth of a stack bigger than what is kept is that. A frame that spans the
- * witness and leaves it all zero deceives it; the memory below is found when
- * the stack has been idle for a turn. */
+ * had no page fault since. With F faults since then all stacks together have
+ * grown by F pages at most: while those are few and the budget has room for them,
+ * nobody looks (stack_growth.h). Else the page below that depth is the witness: a
+ * task that went deeper wrote something there. It is read, not written: an
+ * untouched page reads as zeros without holding memory, and after the first
+ * time without a fault. Only when the witness speaks, or nothing is known yet,
+ * the system is asked, which costs 0.2 us per stack in a row and 1.3 for one
+ * alone. The known depth of a stack bigger than what is kept is that. A frame
+ * that spans the witness and leaves it all zero deceives it; the memory below
+ * is found when the stack has been idle for a turn. */
 
 #include "sanitizer.h"
+#include "stack_growth.h"
 #include "stack_slab.h"
 
 #define TURN_NS INT64_C(1000000000)
 /* Stacks per system call or lock, and per call of gti_stacks_age(). */
 #define ROW      64
 #define AGE_MOST 512
+/* The part of the budget that may be set aside for growth nobody looked for. */
+#define UNSURE_PART 16u
 /* Rows that rely on one count of page faults. */
 #define FAULTS_EVERY 8u
 
@@ -164,13 +169,12 @@ static uint32_t page_faults(void)
 }
 
 /* Bytes that the stacks hold, or a little more. */
-static uint64_t row_count(struct row *row)
+static uint64_t row_count(struct row *row, uint32_t faults)
 {
     unsigned char vec[2048];
     const size_t slot = gti_stack_slot_size(row->s[0]->size_class, gti_os_page_size());
     const size_t most = sizeof vec / (slot / gti_os_page_size());
     uint64_t pages = 0;
-    uint32_t faults = page_faults();
     for (unsigned i = 0, end; i < row->n; i = end) {
         end = i + 1;
         if (!depth_holds(row->s[i], faults)) {
@@ -187,7 +191,45 @@ static uint64_t row_count(struct row *row)
     return pages * gti_os_page_size();
 }
 
+/* What the depths of the last time add up to, and since when they may be out of
+ * date; 0 when one is not known. */
+static uint64_t row_sum(const struct row *row, uint32_t faults, struct gti_span *ret_unsure)
+{
+    uint64_t pages = 0;
+    *ret_unsure = (struct gti_span){faults, faults};
+    for (unsigned i = 0; i < row->n; i++) {
+        if (row->s[i]->pages == 0)
+            return 0;
+        pages += row->s[i]->pages;
+        *ret_unsure = gti_growth_hull(*ret_unsure, (struct gti_span){row->s[i]->stamp, faults});
+    }
+    return pages * gti_os_page_size();
+}
+
+static uint64_t growth_bytes(struct gti_span growth)
+{
+    return (uint64_t)gti_growth_pages(growth) * gti_os_page_size();
+}
+
+uint64_t gti_retained(void)
+{
+    uint64_t sum = GTI_LOAD(gti_stacks.retained, relaxed);
+    uint64_t most = sum + growth_bytes(gti_growth_unsure());
+    if (sum == 0 || most <= gti_stacks.budget)
+        return sum ? most : 0;
+    return sum > gti_stacks.budget ? sum : gti_stacks.budget;
+}
+
 /* ---- giving back --------------------------------------------------------- */
+
+static bool reserve(uint64_t bytes, struct gti_span growth)
+{
+    uint64_t more = growth_bytes(growth);
+    if (GTI_ADD(gti_stacks.retained, bytes, relaxed) + bytes + more <= gti_stacks.budget)
+        return true;
+    GTI_SUB(gti_stacks.retained, bytes, relaxed);
+    return false;
+}
 
 static bool within_budget(struct row *row)
 {
@@ -195,11 +237,15 @@ static bool within_budget(struct row *row)
     uint64_t least = row->n * gti_os_page_size();
     if (GTI_LOAD(gti_stacks.retained, relaxed) + least > gti_stacks.budget)
         return false;
-    uint64_t bytes = row_count(row);
-    if (GTI_ADD(gti_stacks.retained, bytes, relaxed) + bytes <= gti_stacks.budget)
+    uint32_t faults = page_faults();
+    struct gti_span growth, all;
+    uint64_t known = row_sum(row, faults, &growth);
+    all = gti_growth_hull(growth, gti_growth_unsure());
+    if (known && growth_bytes(all) <= gti_stacks.budget / UNSURE_PART && reserve(known, all)) {
+        gti_growth_note(growth);
         return true;
-    GTI_SUB(gti_stacks.retained, bytes, relaxed);
-    return false;
+    }
+    return reserve(row_count(row, faults), gti_growth_unsure());
 }
 
 void gti_retain_give(struct gti_stack *s, unsigned size_class)
@@ -342,6 +388,7 @@ static void next_turn(void)
         sc->warm_blocks = NULL;
         gti_spin_unlock(sc->lock);
     }
+    gti_growth_next_turn();
 }
 
 static int64_t age_shared(int64_t now)

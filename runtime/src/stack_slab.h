@@ -52,9 +52,10 @@ struct gti_stacks {
     GTI_ATOMIC(uint64_t) stacks, bytes, canaries;
     /* Bytes that idle stacks with the classes hold. */
     GTI_ATOMIC(uint64_t) retained GTI_NO_SHARING;
-    GTI_ATOMIC(uint32_t) rows, faults; /* rows counted; page faults at one of them */
-    GTI_ATOMIC(uint32_t) ageing;       /* lock: one at a time */
-    GTI_ATOMIC(int64_t) turn;          /* when the shared ones are next looked over */
+    GTI_ATOMIC(uint64_t) unsure, unsure_old; /* of this turn and the last: stack_growth.h */
+    GTI_ATOMIC(uint32_t) rows, faults;       /* rows counted; page faults at one of them */
+    GTI_ATOMIC(uint32_t) ageing;             /* lock: one at a time */
+    GTI_ATOMIC(int64_t) turn;                /* when the shared ones are next looked over */
 };
 
 extern struct gti_stacks gti_stacks;
@@ -109,6 +110,8 @@ unsigned gti_small_drop(unsigned size_class, unsigned most, bool warm_too);
 /* stack_retain.c: take the stacks of the list `s`, in whatever order, which
  * their cache gave away; within the budget they keep their memory. */
 void gti_retain_give(struct gti_stack *s, unsigned size_class);
+/* What idle stacks with the classes hold, or a little more. */
+uint64_t gti_retained(void);
 
 /* stack_profile.c */
 void gti_stack_profile_start(bool on);

@@ -94,6 +94,10 @@ static void *thread_main(void *arg)
 {
     struct gti_worker *w = arg;
     gti_worker_tls = w;
+    GTI_STORE(w->os_id, gti_os_thread_id(), relaxed);
+    gti_os_thread_punctual();
+    if (w->spare) /* beside hogs */
+        gti_os_thread_slice(0, GTI_SLICE_SHORT);
     find_os_stack(w);
     int err = gti_debug_thread_init(w);
     if (err)

@@ -5,6 +5,9 @@
 
 #include "task.h"
 
+/* So many tasks of a slot are looked at to find the earliest. */
+#define SCAN_MOST 16u
+
 #define DIGIT(tick, level)                                                                         \
     ((unsigned)((tick) >> (GTI_TIMER_BITS * (level))) & (GTI_TIMER_SLOTS - 1u))
 
@@ -122,12 +125,26 @@ struct gti_task *gti_timers_advance(struct gti_timers *timers, int64_t now)
     return due;
 }
 
+/* The earliest of a list, if it is not long; else `tick`, which is before. */
+static uint64_t earliest_of(const struct gti_task *t, uint64_t tick)
+{
+    uint64_t first = UINT64_MAX;
+    for (unsigned seen = 0; t; t = t->next) {
+        if (++seen > SCAN_MOST)
+            return tick;
+        first = (uint64_t)t->deadline < first ? (uint64_t)t->deadline : first;
+    }
+    return first;
+}
+
 int64_t gti_timers_next(const struct gti_timers *timers)
 {
     unsigned level, digit;
     uint64_t tick;
     if (!earliest(timers, &level, &digit, &tick))
         return INT64_MAX;
+    if (level > 0)
+        tick = earliest_of(timers->slot[level][digit], tick);
     return tick > (uint64_t)INT64_MAX >> GTI_TIMER_TICK_SHIFT
                ? INT64_MAX
                : (int64_t)(tick << GTI_TIMER_TICK_SHIFT);

@@ -47,8 +47,8 @@ void gti_timers_remove(struct gti_timers *timers, struct gti_task *t);
 /* Take all tasks due at `now` off the wheel; a list linked by next. Those that
  * somebody else has claimed meanwhile are left to him. */
 struct gti_task *gti_timers_advance(struct gti_timers *timers, int64_t now);
-/* A time (ns) at which to advance next: the earliest deadline or a bit
- * before; INT64_MAX when there is none. */
+/* A time (ns) at which to advance next: the earliest deadline, or before it
+ * when very many are near; INT64_MAX when there is none. */
 int64_t gti_timers_next(const struct gti_timers *timers);
 
 #endif

@@ -44,6 +44,7 @@ struct gti_watch {
     int64_t hurried; /* when it was last seen to, that it does its housekeeping */
     bool idle, long_call;
     bool stuck;
+    bool hogged;  /* stuck in a task that computes: takes CPU time */
     bool revoked; /* `shared` is set and the worker has seen it */
 };
 
@@ -89,6 +90,7 @@ struct gti_worker {
     GTI_ATOMIC(uint32_t) naps;    /* odd: sleeps in the kernel and has no task in its hands */
     struct gti_watch watch;       /* monitor only */
     uint64_t os_thread;           /* pthread_t */
+    GTI_ATOMIC(int32_t) os_id;    /* its number; 0 until it has started */
     void *os_stack;               /* lowest address; for sanitizers */
     size_t os_stack_size;
     void *signal_stack;
@@ -107,6 +109,7 @@ struct gti_runtime {
     GTI_ATOMIC(int) made;    /* of worker[]: with those spares that exist */
     GTI_ATOMIC(int) orphans; /* wheels that others advance */
     GTI_ATOMIC(int) active_spares;
+    GTI_ATOMIC(int) hogged;            /* workers that are */
     GTI_ATOMIC(uint32_t) monitor_word; /* futex: changes when somebody wants attention */
     GTI_ATOMIC(uint32_t) monitor_lazy; /* enum gti_lazy */
     struct gt_sem blocking_slots;      /* spares that blocking calls may still take */

@@ -175,11 +175,13 @@ static struct gti_task *look_briefly(struct gti_worker *w)
     return t;
 }
 
-/* Look for work for gti_rt.spin_ns. The worker is counted as searching. */
+/* Look for work for gti_rt.spin_ns, unless hogs want the CPU: then to spin is to
+ * be taken off it, for as long as the kernel pleases. The worker is counted as
+ * searching. */
 static struct gti_task *spin(struct gti_worker *w)
 {
     struct gti_task *t = any_work(w);
-    if (t || gti_rt.spin_ns <= 0)
+    if (t || gti_rt.spin_ns <= 0 || GTI_LOAD(gti_rt.hogged, relaxed) > 0)
         return t;
     int64_t until = gti_os_now() + gti_rt.spin_ns;
     do

@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "wrap.h"
@@ -563,6 +564,55 @@ static void a_worker_that_wakes_after_a_long_sleep_is_no_hog(void **state)
     assert_int_equal(s.sum.hogs, 0);
 }
 
+/* ---- the kernel's time slices -------------------------------------------------------- */
+
+/* The slice of a thread; with `set` 0 or more, after setting it. 0: unknown. */
+static uint64_t slice_of(long thread, int64_t set)
+{
+    struct {
+        uint32_t size, policy;
+        uint64_t flags;
+        uint32_t nice, priority;
+        uint64_t runtime, deadline, period;
+    } s = {.size = sizeof s};
+    if (syscall(SYS_sched_getattr, thread, &s, sizeof s, 0) != 0)
+        return 0;
+    if (set < 0)
+        return s.runtime;
+    s.runtime = (uint64_t)set;
+    syscall(SYS_sched_setattr, thread, &s, 0);
+    return slice_of(thread, -1);
+}
+
+static uint64_t usual_slice;
+static _Atomic long hogged_thread;
+
+static void hog_until_the_slice_is_long(void *arg)
+{
+    (void)arg;
+    long self = syscall(SYS_gettid);
+    atomic_store(&hogged_thread, self);
+    while (slice_of(self, -1) <= usual_slice)
+        continue;
+}
+
+static void a_hog_has_a_long_slice_while_it_lasts(void **state)
+{
+    (void)state;
+    usual_slice = slice_of(0, 0);
+    if (slice_of(0, 20000000) != 20000000 || slice_of(0, 0) != usual_slice)
+        skip(); /* before Linux 6.12, or not allowed */
+    for (int workers = 1; workers <= 2; workers++) {
+        gt_group group = {0};
+        start(&(gt_config){.workers = workers});
+        spawn(&group, hog_until_the_slice_is_long, NULL);
+        assert_int_equal(gt_group_wait(&group), 0);
+        while (slice_of(atomic_load(&hogged_thread), -1) > usual_slice)
+            sched_yield();
+        finish(&group);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -585,6 +635,7 @@ int main(void)
         cmocka_unit_test(slow_partners_do_not_shut_out_the_rest),
         cmocka_unit_test(a_lone_yielder_is_no_hog),
         cmocka_unit_test(a_worker_that_wakes_after_a_long_sleep_is_no_hog),
+        cmocka_unit_test(a_hog_has_a_long_slice_while_it_lasts),
     };
     alarm(240); /* what hangs ends with SIGALRM */
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #define MS INT64_C(1000000)
@@ -271,6 +272,24 @@ static void timers_are_not_lost_under_hogs_go_38860(void **state)
         run_on(workers, sleep_behind_hogs, &workers);
 }
 
+/* ---- the kernel's share ---------------------------------------------------------- */
+
+static void ask_for_the_slack(void *arg)
+{
+    *(int *)arg = prctl(PR_GET_TIMERSLACK, 0ul, 0ul, 0ul, 0ul);
+}
+
+static void timeouts_of_workers_are_not_put_off_and_those_of_others_left_alone(void **state)
+{
+    (void)state;
+    int before = prctl(PR_GET_TIMERSLACK, 0ul, 0ul, 0ul, 0ul), slack = -1;
+    if (before <= 1)
+        skip(); /* an emulator does not know it; or real time */
+    assert_int_equal(gt_run(&(gt_config){.workers = 2}, ask_for_the_slack, &slack), 0);
+    assert_int_equal(slack, 1);
+    assert_int_equal(prctl(PR_GET_TIMERSLACK, 0ul, 0ul, 0ul, 0ul), before);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -280,6 +299,7 @@ int main(void)
         cmocka_unit_test(a_deadline_may_pass_before_the_waiter_is_queued_brpc_617),
         cmocka_unit_test(timers_of_a_spare_that_stands_by_are_not_stranded_go_45716),
         cmocka_unit_test(timers_are_not_lost_under_hogs_go_38860),
+        cmocka_unit_test(timeouts_of_workers_are_not_put_off_and_those_of_others_left_alone),
     };
     alarm(240); /* what hangs ends with SIGALRM */
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "os_linux.h"
@@ -314,6 +315,56 @@ static void stacks_that_grew_are_counted_anew(void **state)
     }
 }
 
+static long page_faults(void)
+{
+    struct rusage usage;
+    CHECK(getrusage(RUSAGE_SELF, &usage) == 0);
+    return usage.ru_minflt;
+}
+
+/* Looking is a fault for each when the witness is read for the first time. */
+static void stacks_that_can_hardly_have_grown_are_not_looked_at(void **state)
+{
+    (void)state;
+    static struct gti_stack *s[1500];
+    struct gti_stack_cache cache = {0};
+    init(64 * MIB, 1);
+    for (int round = 0; round < 2; round++) {
+        get_all(&cache, s, COUNT_OF(s), 2);
+        for (size_t i = 0; i < COUNT_OF(s); i++)
+            touch(s[i], 1);
+        if (round == 1) /* a few faults: "none since" does not hold */
+            touch(s[0], 16);
+        long before = page_faults();
+        put_all(&cache, s, COUNT_OF(s));
+        if (round == 1)
+            assert_true(page_faults() - before < 100);
+    }
+}
+
+/* What was set aside for growth that nobody looked for is not handed out. */
+static void growth_counts_against_the_budget(void **state)
+{
+    (void)state;
+    static struct gti_stack *s[2000];
+    const size_t page = gti_os_page_size();
+    struct gti_stack_cache cache = {0};
+    const size_t budget = (COUNT_OF(s) + 600) * page;
+    init(budget, 1);
+    for (size_t pages = 1; pages <= 4; pages++) {
+        get_all(&cache, s, COUNT_OF(s), 2);
+        for (size_t i = 0; i < COUNT_OF(s); i++)
+            touch(s[i], pages);
+        for (size_t i = 0; i < COUNT_OF(s); i++) {
+            gti_stack_put(&cache, s[i]);
+            assert_true(retained(&cache) <= budget + gti_stack_cache_retained(&cache));
+        }
+        /* But for the few rows that rely on one count of page faults. */
+        assert_true(resident_in_all(s, COUNT_OF(s)) * page <=
+                    budget + gti_stack_cache_retained(&cache) + 600 * pages * page);
+    }
+}
+
 static void every_worker_has_its_budget(void **state)
 {
     (void)state;
@@ -489,6 +540,8 @@ int main(void)
         cmocka_unit_test_teardown(what_exceeds_the_budget_is_dropped_on_release, fini),
         cmocka_unit_test_teardown(the_budget_is_used_before_anything_is_dropped, fini),
         cmocka_unit_test_teardown(stacks_that_grew_are_counted_anew, fini),
+        cmocka_unit_test_teardown(stacks_that_can_hardly_have_grown_are_not_looked_at, fini),
+        cmocka_unit_test_teardown(growth_counts_against_the_budget, fini),
         cmocka_unit_test_teardown(every_worker_has_its_budget, fini),
         cmocka_unit_test_teardown(stacks_taken_again_are_no_longer_retained, fini),
         cmocka_unit_test_teardown(a_flushed_cache_is_empty_and_its_stacks_age_with_the_shared_ones,

@@ -164,6 +164,22 @@ static void sleeping_to_next_fires_everything_in_order(void **state)
     assert_true(wakeups <= MAX * GTI_TIMER_LEVELS);
 }
 
+/* Not when they merely come down a level. */
+static void who_sleeps_until_the_next_of_few_wakes_once(void **state)
+{
+    (void)state;
+    for (int64_t distance = 2; distance < INT64_C(1) << 40; distance *= 3)
+        for (int count = 1; count <= 3; count++) {
+            gti_timers_init(&wheel, 4000 * TICK);
+            for (int i = 0; i < count; i++)
+                add(i, (4000 + distance + (count - i) * 5) * TICK);
+            int64_t next = gti_timers_next(&wheel);
+            assert_true(next == (4000 + distance + 5) * TICK);
+            assert_int_equal(advance(next), 1);
+            assert_int_equal(advance(next + 10 * TICK), count - 1);
+        }
+}
+
 static void past_deadlines_fire_at_the_next_tick(void **state)
 {
     (void)state;
@@ -227,6 +243,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(random_deadlines_agree_with_an_array, make, unmake),
         cmocka_unit_test_setup_teardown(sleeping_to_next_fires_everything_in_order, make, unmake),
+        cmocka_unit_test_setup_teardown(who_sleeps_until_the_next_of_few_wakes_once, make, unmake),
         cmocka_unit_test_setup_teardown(past_deadlines_fire_at_the_next_tick, make, unmake),
         cmocka_unit_test_setup_teardown(never_fires_early_at_any_distance, make, unmake),
         cmocka_unit_test_setup_teardown(int64_max_never_fires, make, unmake),
