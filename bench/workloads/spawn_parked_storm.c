@@ -139,7 +139,7 @@ static uint64_t run(uint64_t rounds, const struct params *p, struct bench *b)
 
 const struct workload workload_spawn_parked_storm = {
     .name = "spawn/parked_storm",
-    .axes = "n P place",
+    .axes = "n temp P place",
     .flags = WORKLOAD_NEEDS_BLOCKING,
     .unit = unit,
     .run = run,
