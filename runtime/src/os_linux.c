@@ -23,6 +23,11 @@
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102
 #endif
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+/* Ranges of one process_madvise(). */
+#define ADVICE_BATCH 64
 
 int64_t gti_os_now(void)
 {
@@ -380,7 +385,6 @@ bool gti_os_has_guard_advice(void)
  * comes and goes could meet one that the program has just closed. */
 static GTI_ATOMIC(int) process;
 
-#ifdef SYS_process_madvise
 static int process_fd(void)
 {
     int fd = -1;
@@ -394,7 +398,29 @@ static int process_fd(void)
     close(fd);
     return known - 1;
 }
+
+/* Give advice on one page at each of `count` addresses, a batch by one system
+ * call; kernels that allow guards allow it on oneself (6.13). How many. */
+static unsigned advise_pages(char *const *at, unsigned count, int advice)
+{
+    size_t page = gti_os_page_size();
+    unsigned done = 0;
+#ifdef SYS_process_madvise
+    int self = process_fd();
+    while (self >= 0 && done < count) {
+        struct iovec iov[ADVICE_BATCH];
+        unsigned n = count - done < ADVICE_BATCH ? count - done : ADVICE_BATCH;
+        for (unsigned i = 0; i < n; i++)
+            iov[i] = (struct iovec){at[done + i], page};
+        long bytes = syscall(SYS_process_madvise, self, iov, n, advice, 0);
+        if (bytes > 0)
+            done += (unsigned)bytes / (unsigned)page;
+        if (bytes != (long)(n * page))
+            break;
+    }
 #endif
+    return done;
+}
 
 void gti_os_guards_end(void)
 {
@@ -405,27 +431,25 @@ void gti_os_guards_end(void)
 
 int gti_os_guard_advise(char *base, size_t stride, unsigned count)
 {
-    size_t page = gti_os_page_size();
-    unsigned done = 0;
-#ifdef SYS_process_madvise
-    /* One system call for a batch; kernels that allow guards allow it on
-     * oneself (6.13). Whatever it leaves undone the loop below does. */
-    int self = process_fd();
-    while (self >= 0 && done < count) {
-        struct iovec iov[64];
-        unsigned n = count - done < 64 ? count - done : 64;
-        for (unsigned i = 0; i < n; i++)
-            iov[i] = (struct iovec){base + (done + i) * stride, page};
-        long bytes = syscall(SYS_process_madvise, self, iov, n, MADV_GUARD_INSTALL, 0);
-        if (bytes != (long)(n * page))
-            break;
-        done += n;
-    }
-#endif
-    for (; done < count; done++)
-        if (madvise(base + done * stride, page, MADV_GUARD_INSTALL) != 0)
-            return -errno;
+    char *at[ADVICE_BATCH];
+    unsigned done = 0, n;
+    do {
+        for (n = 0; n < ADVICE_BATCH && done + n < count; n++)
+            at[n] = base + (done + n) * stride;
+        unsigned got = advise_pages(at, n, MADV_GUARD_INSTALL);
+        done += got;
+        /* Whatever that leaves undone. */
+        for (; got < n; got++, done++)
+            if (madvise(at[got], gti_os_page_size(), MADV_GUARD_INSTALL) != 0)
+                return -errno;
+    } while (done < count);
     return 0;
+}
+
+void gti_os_populate(char *const *at, unsigned count)
+{
+    for (unsigned i = advise_pages(at, count, MADV_POPULATE_WRITE); i < count; i++)
+        *(volatile char *)at[i] = 0;
 }
 
 int gti_os_guard_protect(char *base, size_t stride, unsigned count)

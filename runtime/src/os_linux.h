@@ -53,6 +53,9 @@ void *gti_os_reserve_huge(size_t bytes);
 void gti_os_release_huge(void *base, size_t bytes);
 /* Drop the pages; they read as zero afterwards. Guards stay. */
 void gti_os_drop(void *base, size_t bytes);
+/* Make one page at each of `count` addresses resident, a batch by one system
+ * call if the kernel allows it. They must hold nothing but zeros. */
+void gti_os_populate(char *const *at, unsigned count);
 /* Which pages are resident: the lowest bit of a byte for each. False when the
  * system does not say. */
 bool gti_os_resident(void *base, size_t bytes, unsigned char *ret_vec);
@@ -68,7 +71,7 @@ bool gti_os_has_guard_advice(void);
 /* Make one page at each of base, base + stride, ... fault on touch, without
  * splitting the mapping. 0 or -errno. */
 int gti_os_guard_advise(char *base, size_t stride, unsigned count);
-/* Close what gti_os_guard_advise() keeps open. */
+/* Close what gti_os_guard_advise() and gti_os_populate() keep open. */
 void gti_os_guards_end(void);
 /* The same by mprotect: each guard splits the mapping, and the number of
  * mappings is limited (vm.max_map_count). */

@@ -67,6 +67,7 @@ struct gti_stack_pool {
     GTI_ATOMIC(uint16_t) low;   /* the oldest so many were not used since the last turn */
     GTI_ATOMIC(uint16_t) clean; /* of those, the oldest so many hold no memory */
     uint16_t limit;             /* of count; 0 until first asked for */
+    bool grows;                 /* it was last refilled with stacks without memory */
 };
 
 /* Zeroed, it is valid and empty. */
