@@ -63,6 +63,8 @@ bool gti_os_resident(void *base, size_t bytes, unsigned char *ret_vec);
 uint32_t gti_os_page_faults(void);
 #define GTI_HUGE_PAGE ((size_t)2 << 20)
 size_t gti_os_page_size(void);
+/* Bytes of memory that the process may use, by the machine and its cgroup. */
+uint64_t gti_os_memory(void);
 /* Copy memory that may not be there; returns how much was. */
 size_t gti_os_peek(void *to, const void *from, size_t bytes);
 

@@ -136,6 +136,26 @@ static unsigned take(struct gti_stack **list, struct gti_stack_pool *pool, unsig
     return taken;
 }
 
+/* New ones, as many as one system call guards; what the pool does not take goes
+ * to the class. Called with the lock held, returns without it. */
+static unsigned make(struct gti_stack_class *sc, struct gti_stack_pool *pool, unsigned size_class,
+                     unsigned most)
+{
+    uint64_t pages = 0;
+    struct gti_stack *made = gti_slab_carve(sc, size_class, GTI_STACK_BATCH);
+    unsigned n = take(&made, pool, most, &pages);
+    if (made) {
+        struct gti_stack *last = made;
+        while (last->next)
+            last = last->next;
+        gti_spin_lock(sc->lock);
+        last->next = sc->cold;
+        sc->cold = made;
+        gti_spin_unlock(sc->lock);
+    }
+    return n;
+}
+
 /* The first page that a task on each of the pool's stacks will touch. One at a
  * time, each when its task starts, would cost half as much again. */
 static void populate_tops(const struct gti_stack_pool *pool)
@@ -154,22 +174,26 @@ bool gti_stack_refill(struct gti_stack_cache *cache, unsigned size_class)
     struct gti_stack_pool *pool = &cache->pool[size_class];
     if (gti_stack_is_small(size_class))
         return gti_small_refill(pool, size_class);
+    const unsigned most = gti_stack_batch(size_class);
     uint64_t pages = 0;
     bool clean = false;
+    unsigned n;
     gti_spin_lock(sc->lock);
     /* What holds memory first. */
     struct gti_stack **from = sc->warm ? &sc->warm : &sc->old;
     if (!*from) {
         from = &sc->cold;
         clean = true;
-        if (!sc->cold)
-            gti_slab_carve(sc, size_class);
     }
-    unsigned n = take(from, pool, gti_stack_batch(size_class), &pages);
-    gti_spin_unlock(sc->lock);
+    if (*from) {
+        n = take(from, pool, most, &pages);
+        gti_spin_unlock(sc->lock);
+    } else {
+        n = make(sc, pool, size_class, most);
+    }
     if (!clean)
         GTI_SUB(gti_stacks.retained, pages * gti_os_page_size(), relaxed);
-    bool grows = clean && pool->grows;
+    bool grows = clean && pool->grows && n > 1;
     pool->grows = clean;
     if (grows) {
         populate_tops(pool);
