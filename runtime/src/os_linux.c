@@ -352,6 +352,11 @@ void gti_os_release_huge(void *base, size_t bytes)
     munmap((char *)base - page, page + bytes);
 }
 
+void gti_os_prefer_huge(void *base, size_t bytes)
+{
+    madvise(base, bytes, MADV_HUGEPAGE);
+}
+
 void gti_os_drop(void *base, size_t bytes)
 {
     madvise(base, bytes, MADV_DONTNEED);

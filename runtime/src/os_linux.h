@@ -51,6 +51,8 @@ void gti_os_release(void *base, size_t bytes);
  * size of 2 MiB, and with a guard page below. */
 void *gti_os_reserve_huge(size_t bytes);
 void gti_os_release_huge(void *base, size_t bytes);
+/* Huge pages are welcome in this range, which starts at one. */
+void gti_os_prefer_huge(void *base, size_t bytes);
 /* Drop the pages; they read as zero afterwards. Guards stay. */
 void gti_os_drop(void *base, size_t bytes);
 /* Make one page at each of `count` addresses resident, a batch by one system
