@@ -6,6 +6,8 @@
 const char backend_name[] = TASK_BACKEND_NAME;
 const bool backend_can_block = TASK_CAN_BLOCK;
 const bool backend_remedy_optional = TASK_REMEDY_OPTIONAL;
+const char backend_stack_policy[] = TASK_STACK_POLICY;
+const size_t backend_stack_bytes = TASK_STACK_BYTES;
 
 int backend_main(const struct backend_config *config, void (*root)(void *), void *arg)
 {

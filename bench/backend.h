@@ -5,12 +5,18 @@
 #define GREENBENCH_BACKEND_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 extern const char backend_name[];
 extern const bool backend_can_block;
 
 extern const bool backend_remedy_optional;
+
+/* The stack policy that it offers beside its default, "" if none, and the
+ * task_attr.stack_bytes that asks for it. */
+extern const char backend_stack_policy[];
+extern const size_t backend_stack_bytes;
 
 /* As struct task_config. */
 struct backend_config {

@@ -15,6 +15,7 @@ enum {
      * OS thread costs some 33 KiB, so that the budget is overrun by 33 MiB at
      * worst. */
     CALLS_PER_READING = 16,
+    SPAWNS_PER_CALL = 64, /* of bench_budget() */
     CACHE_LINE = 64,
     /* Whoever takes it, the machine must keep this fraction of what it had. */
     RESERVE_FRACTION = 8
@@ -36,6 +37,7 @@ void bench_prepare(struct bench *b, enum bench_mode mode, bool warmed, struct gb
         .gbench = gbench,
         .give_up = b->give_up,
         .latency = b->latency,
+        .spare_cpu = b->spare_cpu,
         .probe_precise = b->probe_precise,
         .budget = b->budget,
         .available_at_start = limit_memory_available(),
@@ -125,6 +127,16 @@ void bench_fairness(struct bench *b, uint64_t tasks, uint64_t min, uint64_t max)
     b->fair_max = max;
 }
 
+void bench_alone(struct bench *b, double ns_per_op)
+{
+    b->alone_ns = ns_per_op;
+}
+
+void bench_wakeup_cpu(struct bench *b, double ns)
+{
+    b->wakeup_cpu_ns = ns;
+}
+
 void bench_record(struct bench *b, int64_t ns)
 {
     if (b->mode == BENCH_MEASURE)
@@ -143,6 +155,8 @@ int bench_budget(struct bench *b)
         return 0;
     if (bench_clock_ns() > b->deadline_ns)
         return ETIME;
+    if (b->budget.pids_reserve > 0 && limit_pids_room() < b->budget.pids_reserve + SPAWNS_PER_CALL)
+        return EDQUOT;
     if (++b->budget_calls % CALLS_PER_READING != 0)
         return 0;
     return memory_used_up(b) ? E2BIG : 0;
@@ -151,4 +165,26 @@ int bench_budget(struct bench *b)
 void bench_invalid(struct bench *b, const char *why)
 {
     b->invalid = why;
+}
+
+void bench_fail(struct bench *b, const char *why)
+{
+    snprintf(b->failure, sizeof b->failure, "%s", why);
+}
+
+void bench_skip(struct bench *b, const char *why)
+{
+    b->give_up(why);
+    abort();
+}
+
+int bench_spare_cpu(const struct bench *b)
+{
+    return b->spare_cpu;
+}
+
+void bench_load(struct bench *b, const struct load_facts *facts)
+{
+    b->load = *facts;
+    b->has_load = true;
 }

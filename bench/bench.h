@@ -40,10 +40,15 @@ struct bench {
     bool limited;
     struct limit limit;
     const char *invalid;
+    char failure[200]; /* "": none */
 
     struct histogram *latency;               /* too large for a task's stack */
     uint64_t fair_tasks, fair_min, fair_max; /* fair_tasks 0: not measured */
+    double alone_ns, wakeup_cpu_ns;          /* 0: not measured */
 
+    int spare_cpu;
+    bool has_load;
+    struct load_facts load;
     bool probe_precise;
     struct memory_probe probe;
     bool has_memory;
@@ -55,7 +60,7 @@ struct bench {
     unsigned budget_calls;
 };
 
-/* Makes ready for one run; budget, probe_precise, latency and give_up are kept. */
+/* Makes ready for one run; budget, probe_precise, spare_cpu, latency and give_up are kept. */
 void bench_prepare(struct bench *b, enum bench_mode mode, bool warmed, struct gbench *gbench);
 
 int64_t bench_clock_ns(void);

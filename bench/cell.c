@@ -14,30 +14,45 @@ struct reader {
     char *error;
 };
 
+enum { WORDS_MAX = 5 };
+
 struct axis {
     const char *key;
     uint64_t min, max;
-    size_t offset; /* of the uint64_t in struct params; unused for the others */
+    size_t offset; /* of the uint64_t or the word in struct params; unused for the others */
+    const char *const words[WORDS_MAX]; /* the values of an axis of words */
 };
 
 /* In canonical order. The bounds keep products such as n * 4096 far from
  * overflow; whether the machine can do it is another question. */
 static const struct axis axes[] = {
-    {"n", 1, 100000000, offsetof(struct params, n)},
-    {"k", 1, 100000, offsetof(struct params, k)},
-    {"bytes", 1024, UINT64_C(1) << 30, offsetof(struct params, bytes)},
-    {"p", 1, 1024, offsetof(struct params, p)},
-    {"c", 1, 1024, offsetof(struct params, c)},
-    {"cap", 0, 1 << 20, offsetof(struct params, cap)},
-    {"cs", 0, 1000000, offsetof(struct params, cs)},
-    {"h", 0, 1024, offsetof(struct params, h)},
-    {"remedy", 0, 0, 0},
-    {"temp", 0, 0, 0},
-    {"P", 1, PLACEMENT_CPUS_MAX, 0},
-    {"place", 0, 0, 0},
+    {"n", 1, 100000000, offsetof(struct params, n), {NULL}},
+    {"k", 1, 100000, offsetof(struct params, k), {NULL}},
+    {"kib", 1, 1 << 20, offsetof(struct params, kib), {NULL}},
+    {"bytes", 1024, UINT64_C(1) << 30, offsetof(struct params, bytes), {NULL}},
+    {"p", 1, 1024, offsetof(struct params, p), {NULL}},
+    {"c", 1, 100000, offsetof(struct params, c), {NULL}},
+    {"cap", 0, 1 << 20, offsetof(struct params, cap), {NULL}},
+    {"cs", 0, 1000000, offsetof(struct params, cs), {NULL}},
+    {"h", 0, 1024, offsetof(struct params, h), {NULL}},
+    {"by", 0, 0, offsetof(struct params, by), {"mutex", "atomic", "owner"}},
+    {"delay", 0, 1000000, offsetof(struct params, delay), {NULL}},
+    {"load", 0, 0, offsetof(struct params, load), {"25", "50", "80", "max"}},
+    {"remedy", 0, 0, 0, {NULL}},
+    {"stack", 0, 0, offsetof(struct params, stack), {"small", "64k"}},
+    {"temp", 0, 0, 0, {NULL}},
+    {"P", 1, PLACEMENT_CPUS_MAX, 0, {NULL}},
+    {"place", 0, 0, 0, {NULL}},
 };
 
-enum { AXIS_REMEDY = 8, AXIS_TEMP = 9, AXIS_P = 10, AXIS_PLACE = 11, AXIS_COUNT = 12 };
+enum {
+    AXIS_REMEDY = 12,
+    AXIS_STACK = 13,
+    AXIS_TEMP = 14,
+    AXIS_P = 15,
+    AXIS_PLACE = 16,
+    AXIS_COUNT = 17
+};
 
 __attribute__((format(printf, 2, 3))) static int refuse(struct reader *r, const char *format, ...)
 {
@@ -130,6 +145,24 @@ static int parse_number(struct reader *r, const struct axis *axis, const char *t
     return 0;
 }
 
+static int parse_word(struct reader *r, const struct axis *axis, const char *text, struct params *p)
+{
+    size_t used;
+
+    for (size_t i = 0; i < WORDS_MAX && axis->words[i]; i++) {
+        if (strcmp(axis->words[i], text) == 0) {
+            memcpy((char *)p + axis->offset, &axis->words[i], sizeof axis->words[i]);
+            return 0;
+        }
+    }
+    refuse(r, "%s:%s is not one of:", axis->key, text);
+    for (size_t i = 0; i < WORDS_MAX && axis->words[i]; i++) {
+        used = strlen(r->error);
+        snprintf(r->error + used, CELL_ERROR_MAX - used, " %s", axis->words[i]);
+    }
+    return -EINVAL;
+}
+
 static int parse_temp(struct reader *r, const char *text, struct params *p)
 {
     if (strcmp(text, "warm") != 0 && strcmp(text, "cold") != 0)
@@ -172,6 +205,8 @@ static int parse_value(struct reader *r, size_t axis, const char *text, struct c
         return parse_remedy(r, text, p);
     if (axis == AXIS_PLACE)
         return parse_place(r, text, cell);
+    if (axes[axis].words[0])
+        return parse_word(r, &axes[axis], text, p);
     rc = parse_number(r, &axes[axis], text, &value);
     if (rc == 0 && axis == AXIS_P)
         p->ncpu = (int)value;
@@ -223,7 +258,7 @@ static int parse_axes(struct reader *r, struct cell *cell)
             return rc;
     }
     for (size_t i = 0; i < AXIS_PLACE; i++) {
-        if (has_axis(w, axes[i].key) && !(seen >> i & 1))
+        if (i != AXIS_STACK && has_axis(w, axes[i].key) && !(seen >> i & 1))
             return refuse(r, "axis '%s' is missing; %s has the axes: %s", axes[i].key, w->name,
                           w->axes);
     }

@@ -1,9 +1,10 @@
 /* Cell names: "<group>/<case>/<key:value>/...".
  *
- * A cell has one name. Keys come in the order n, k, bytes, p, c, cap, cs, h,
- * remedy, temp, P, place; numbers are plain decimals; every axis of the workload is present
- * except `place`, which is left out where it is "free" (pairs) or "none"
- * (pools). Anything else is refused, so that equal cells have equal names in
+ * A cell has one name. Keys come in the order n, k, kib, bytes, p, c, cap, cs,
+ * h, by, delay, load, remedy, stack, temp, P, place; numbers are plain
+ * decimals; every axis of the workload is present except `place`, which is left
+ * out where it is "free" (pairs) or "none" (pools), and `stack`, which is left
+ * out where it is the backend's default. Anything else is refused, so that equal cells have equal names in
  * every stored file.
  */
 #ifndef GREENBENCH_CELL_H

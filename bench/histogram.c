@@ -1,6 +1,7 @@
 /* Log-linear buckets; see histogram.h. */
 #include "histogram.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 enum {
@@ -60,4 +61,18 @@ int64_t histogram_quantile(const struct histogram *h, unsigned permille)
             return middle_of(i) < h->max ? middle_of(i) : h->max;
     }
     return 0;
+}
+
+void histogram_put(FILE *out, const struct histogram *h)
+{
+    const char *separator = "";
+
+    fputc('[', out);
+    for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {
+        if (h->buckets[i] == 0)
+            continue;
+        fprintf(out, "%s%u,%" PRIu64, separator, i, h->buckets[i]);
+        separator = ",";
+    }
+    fputc(']', out);
 }

@@ -8,6 +8,7 @@
 #define GREENBENCH_HISTOGRAM_H
 
 #include <stdint.h>
+#include <stdio.h>
 
 enum {
     HISTOGRAM_EXACT = 256,
@@ -30,5 +31,10 @@ void histogram_add(struct histogram *h, int64_t value);
 /* The smallest value that at least `permille` of the values do not exceed
  * (nearest rank); 0 while empty. */
 int64_t histogram_quantile(const struct histogram *h, unsigned permille);
+
+/* The counts as a JSON array "[bucket,count,bucket,count,...]" of the buckets
+ * that are not empty, in order, so that whoever has the sample has every
+ * quantile. */
+void histogram_put(FILE *out, const struct histogram *h);
 
 #endif

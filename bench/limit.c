@@ -162,6 +162,9 @@ struct limit limit_classify(uint64_t reached, int error, const struct limit_fact
         return named(reached, error, "memory budget", budget->memory_bytes);
     if (error == ETIME)
         return named(reached, error, "time budget", (uint64_t)budget->seconds);
+    if (error == EDQUOT)
+        return named(reached, error, "cgroup pids.max, less what is kept free",
+                     facts->pids_max - budget->pids_reserve);
     return classify_refusal(reached, error, facts);
 }
 
@@ -170,6 +173,7 @@ const char *limit_errno_name(int error)
     switch (error) {
     case E2BIG:
     case ETIME:
+    case EDQUOT:
         return NULL;
     case EAGAIN:
         return "EAGAIN";
@@ -251,4 +255,12 @@ uint64_t limit_default_memory(void)
     bytes = v1 < bytes ? v1 : bytes;
     bytes = v2 < bytes ? v2 : bytes;
     return bytes / 2;
+}
+
+uint64_t limit_pids_room(void)
+{
+    const uint64_t v1 = cgroup_room("pids", "pids.max", "pids.current");
+    const uint64_t v2 = cgroup_room(NULL, "pids.max", "pids.current");
+
+    return v1 < v2 ? v1 : v2;
 }

@@ -32,11 +32,13 @@ struct limit_facts {
 struct limit_budget {
     uint64_t memory_bytes;
     double seconds;
+    uint64_t
+        pids_reserve; /* so many must stay free below pids.max of a cgroup; 0: all may be taken */
 };
 
 struct limit {
     uint64_t reached;
-    int error;        /* errno, or E2BIG, ETIME for the budgets */
+    int error;        /* errno, or E2BIG, ETIME, EDQUOT for the budgets */
     const char *name; /* of the limit; "unknown" */
     uint64_t value;   /* LIMIT_NONE when unknown */
 };
@@ -54,6 +56,10 @@ const char *limit_errno_name(int error);
 /* Bytes that a cell may use by default: half of what is available, where a
  * cgroup may allow less than the machine has. */
 uint64_t limit_default_memory(void);
+
+/* How many processes and threads the cgroup and its parents still allow;
+ * LIMIT_NONE where no pids.max is set. */
+uint64_t limit_pids_room(void);
 
 /* Bytes of memory that the machine could still give. */
 uint64_t limit_memory_available(void);

@@ -15,6 +15,8 @@ enum {
     OPT_SPIN,
     OPT_MEM,
     OPT_TIME,
+    OPT_PIDS,
+    OPT_FULL_LOAD,
     OPT_DEBUG,
     OPT_PILOT,
     OPT_TARGET,
@@ -30,6 +32,8 @@ static const struct option long_options[] = {
     {"spin-ns", required_argument, NULL, OPT_SPIN},
     {"mem-budget", required_argument, NULL, OPT_MEM},
     {"time-budget", required_argument, NULL, OPT_TIME},
+    {"pids-reserve", required_argument, NULL, OPT_PIDS},
+    {"full-load", required_argument, NULL, OPT_FULL_LOAD},
     {"allow-debug", no_argument, NULL, OPT_DEBUG},
     {"pilot", no_argument, NULL, OPT_PILOT},
     {"target-ms", required_argument, NULL, OPT_TARGET},
@@ -93,10 +97,14 @@ static int apply_number(struct options *o, int option)
         return rc;
     case OPT_MEM:
         return number("mem-budget", 1 << 20, UINT64_C(1) << 50, &o->mem_budget);
+    case OPT_FULL_LOAD:
+        return number("full-load", 1, UINT64_C(1000000000), &o->full_load);
     case OPT_TIME:
         rc = number("time-budget", 1, 86400, &value);
         o->time_budget = (double)value;
         return rc;
+    case OPT_PIDS:
+        return number("pids-reserve", 0, UINT64_C(1) << 22, &o->pids_reserve);
     default:
         return number("target-ms", 1, 10000, &o->target_ms);
     }
@@ -177,6 +185,9 @@ void options_help(const char *program)
            "  --mem-budget BYTES stop a cell before it uses more (default: half of what is\n"
            "                     available, the cgroup's limit considered)\n"
            "  --time-budget S    stop memory/capacity and memory/parked after S seconds (20)\n"
+           "  --pids-reserve N   leave N processes free below the pids.max of a cgroup (0)\n"
+           "  --full-load N      requests a second that load:100 is: io/rest at load:25, 50 and 80\n"
+           "                     is offered that share of it\n"
            "  --allow-debug      measure although this build is not optimised\n"
            "  --pilot            find the rounds that make the region about --target-ms long\n"
            "  --list             the workloads and their axes, one JSON line each\n"

@@ -25,7 +25,9 @@ struct options {
     int64_t spin_ns;     /* -1: the default */
     uint64_t mem_budget; /* bytes; 0: the default */
     double time_budget;  /* seconds */
+    uint64_t pids_reserve;
     uint64_t target_ms;  /* of a pilot */
+    uint64_t full_load;  /* requests a second; 0: not given */
     bool allow_debug;
 };
 

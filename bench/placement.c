@@ -352,6 +352,22 @@ int placement_choose(const struct topology *t, const char *place, int ncpu,
     return choose_pair(t, place, ret_placement, reason);
 }
 
+int placement_spare(const struct topology *t, const struct placement *placement)
+{
+    int *cpu = malloc(PLACEMENT_CPUS_MAX * sizeof *cpu), spare = -1;
+    const int count = cpu ? topology_cpus(t, cpu) : 0;
+
+    for (int i = 0; i < count; i++) {
+        bool chosen = false;
+
+        for (int k = 0; k < placement->ncpu; k++)
+            chosen = chosen || placement->cpu[k] == cpu[i];
+        spare = chosen ? spare : cpu[i];
+    }
+    free(cpu);
+    return spare;
+}
+
 /* The kernel's call rather than hwloc's: the mask is that of this thread and
  * of the threads it creates, and a sandbox that denies it says so in errno. */
 int placement_apply(const struct placement *placement, char reason[PLACEMENT_REASON_MAX])

@@ -51,6 +51,10 @@ int topology_export(const char *file);
 int placement_choose(const struct topology *t, const char *place, int ncpu,
                      struct placement *ret_placement, char reason[PLACEMENT_REASON_MAX]);
 
+/* A CPU that may be used and was not chosen, the one with the highest number;
+ * -1 if there is none. */
+int placement_spare(const struct topology *t, const struct placement *placement);
+
 /* Makes the chosen CPUs the affinity mask of the calling thread, and so of
  * every thread it creates. 0, or -ENODEV with a reason when binding is denied. */
 int placement_apply(const struct placement *placement, char reason[PLACEMENT_REASON_MAX]);

@@ -55,9 +55,13 @@ static bool wants_warmup(const struct run *r)
 
 static const char *not_offered(const struct workload *w, const struct params *p)
 {
+    if (w->missing)
+        return w->missing;
     if (p->no_remedy && !backend_remedy_optional)
         return "not offered: the kernel preempts threads that never yield, whatever the process "
                "does";
+    if (p->stack && strcmp(p->stack, backend_stack_policy) != 0)
+        return "not offered: this stack policy is another backend's";
     if (backend_can_block)
         return NULL;
     if (w->flags & WORKLOAD_NEEDS_BLOCKING)
@@ -74,6 +78,7 @@ static bool place(struct run *r)
     struct topology *t = topology_open();
     int rc = t ? placement_choose(t, p->place, p->ncpu, &r->placement, reason) : -ENODEV;
 
+    r->bench.spare_cpu = rc == 0 ? placement_spare(t, &r->placement) : -1;
     topology_close(t);
     if (rc == 0)
         rc = placement_apply(&r->placement, reason);
@@ -86,11 +91,13 @@ static bool place(struct run *r)
 
 bool run_prepare(struct run *r, const struct options *o)
 {
-    const struct params *p = &r->cell.params;
+    struct params *p = &r->cell.params;
     const char *why = not_offered(r->cell.workload, p);
 
+    p->stack_bytes = p->stack ? backend_stack_bytes : 0;
     r->status = STATUS_OK;
     r->rounds = single(r) ? 1 : o->rounds;
+    r->cell.params.full_load = o->full_load;
     r->unit = r->cell.workload->unit(p);
     /* On one CPU a spinning waiter only keeps off the one it waits for. */
     r->spin_ns = p->ncpu == 1 ? 0 : o->spin_ns >= 0 ? o->spin_ns : SPIN_DEFAULT_NS;
@@ -98,6 +105,8 @@ bool run_prepare(struct run *r, const struct options *o)
     r->bench.probe_precise = p->n >= KERNEL_MEMORY_FROM;
     r->bench.budget.memory_bytes = o->mem_budget ? o->mem_budget : limit_default_memory();
     r->bench.budget.seconds = o->time_budget;
+    /* Looked at often, so only where there is such a limit. */
+    r->bench.budget.pids_reserve = limit_pids_room() == LIMIT_NONE ? 0 : o->pids_reserve;
     if (why) {
         conclude(r, STATUS_SKIPPED, "%s", why);
         return false;
@@ -141,7 +150,9 @@ static void judge(struct run *r, uint64_t rounds)
     const unsigned regions = r->cell.workload->flags & WORKLOAD_NO_REGION ? 0 : 1;
 
     r->expected = expected_checksum(r, rounds);
-    if (l->created != l->done)
+    if (b->failure[0])
+        conclude(r, STATUS_FAILED, "%s", b->failure);
+    else if (l->created != l->done)
         conclude(r, STATUS_FAILED, "ledger: %llu tasks created, %llu done",
                  (unsigned long long)l->created, (unsigned long long)l->done);
     else if (l->sent != l->delivered)

@@ -64,9 +64,11 @@ static void put_latency(FILE *out, const struct run *r)
     }
     fprintf(out,
             ",\"latency\":{\"p50\":%" PRId64 ",\"p90\":%" PRId64 ",\"p99\":%" PRId64
-            ",\"p999\":%" PRId64 ",\"max\":%" PRId64 ",\"count\":%" PRIu64 "}",
+            ",\"p999\":%" PRId64 ",\"max\":%" PRId64 ",\"count\":%" PRIu64 ",\"counts\":",
             histogram_quantile(h, 500), histogram_quantile(h, 900), histogram_quantile(h, 990),
             histogram_quantile(h, 999), h->max, h->count);
+    histogram_put(out, h);
+    fputc('}', out);
 }
 
 static void put_fairness(FILE *out, const struct run *r)
@@ -79,6 +81,25 @@ static void put_fairness(FILE *out, const struct run *r)
         fprintf(out,
                 ",\"fairness\":{\"tasks\":%" PRIu64 ",\"min\":%" PRIu64 ",\"max\":%" PRIu64 "}",
                 b->fair_tasks, b->fair_min, b->fair_max);
+}
+
+/* Null where the workload says nothing of it. */
+static void put_extra(FILE *out, const struct run *r)
+{
+    const struct bench *b = &r->bench;
+    const bool alone = r->measured.json && b->alone_ns > 0;
+    const bool wakeup = r->measured.json && b->wakeup_cpu_ns > 0;
+
+    fputs(",\"alone_ns_per_op\":", out);
+    if (alone)
+        json_number(out, b->alone_ns);
+    else
+        fputs("null", out);
+    fputs(",\"wakeup_cpu_ns\":", out);
+    if (wakeup)
+        json_number(out, b->wakeup_cpu_ns);
+    else
+        fputs("null", out);
 }
 
 static void put_limit(FILE *out, const struct run *r)
@@ -99,12 +120,26 @@ static void put_limit(FILE *out, const struct run *r)
         fprintf(out, ",\"value\":%" PRIu64 "}", l->value);
 }
 
+/* Of a server: what its clients did. */
+static void put_load(FILE *out, const struct load_facts *f)
+{
+    fputs(",\"offered_per_s\":", out);
+    json_number(out, f->offered_per_s);
+    fprintf(out,
+            ",\"connections\":%" PRIu64 ",\"load_late\":%" PRIu64 ",\"load_busy_permille\":%" PRIu64
+            ",\"load_shares_cpu\":%s",
+            f->connections, f->late, f->busy_permille, f->shares_cpu ? "true" : "false");
+}
+
 static void put_env(FILE *out, const struct run *r)
 {
     fprintf(out, ",\"env\":{\"P\":%d,\"cpus\":[", r->cell.params.ncpu);
     for (int i = 0; i < r->placement.ncpu; i++)
         fprintf(out, "%s%d", i ? "," : "", r->placement.cpu[i]);
-    fprintf(out, "],\"place\":\"%s\",\"spin_ns\":%" PRId64 "}", r->cell.params.place, r->spin_ns);
+    fprintf(out, "],\"place\":\"%s\",\"spin_ns\":%" PRId64, r->cell.params.place, r->spin_ns);
+    if (r->bench.has_load)
+        put_load(out, &r->bench.load);
+    fputc('}', out);
 }
 
 /* An error before the region, and a limit, leave no time to quote. */
@@ -162,6 +197,7 @@ int sample_print(const struct run *r)
     put_memory(out, r);
     put_latency(out, r);
     put_fairness(out, r);
+    put_extra(out, r);
     put_limit(out, r);
     put_env(out, r);
     fputs("}\n", out);
@@ -178,8 +214,9 @@ int sample_print_pilot(const struct run *r)
         return -errno;
     fputs("{\"cell\":", out);
     json_string(out, r->cell.name);
-    fprintf(out, ",\"backend\":\"%s\",\"rounds\":%" PRIu64 ",\"ns_per_round\":", backend_name,
-            r->rounds);
+    fprintf(out,
+            ",\"backend\":\"%s\",\"rounds\":%" PRIu64 ",\"unit\":%" PRIu64 ",\"ns_per_round\":",
+            backend_name, r->rounds, r->unit);
     json_number(out, r->ns_per_round);
     fprintf(out, ",\"status\":\"%s\",\"reason\":", status_name(r->status));
     json_string(out, r->status == STATUS_OK ? NULL : r->reason);

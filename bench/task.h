@@ -20,6 +20,9 @@
  *                             group; 0 for pools whose tasks must run to
  *                             completion. A workload that needs blocking is
  *                             not offered on such a backend.
+ *   TASK_STACK_POLICY         string, the stack policy that it offers beside its
+ *                             default ("small", "64k"), or ""
+ *   TASK_STACK_BYTES          the task_attr.stack_bytes that asks for it
  *   TASK_REMEDY_OPTIONAL      1 if what the backend does about tasks that never
  *                             yield can be switched off; 0 where the kernel
  *                             preempts them, whatever the process does.
@@ -27,9 +30,11 @@
 #ifndef GREENBENCH_TASK_H
 #define GREENBENCH_TASK_H
 
+#include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #define TASK_ANYWHERE (-1)
 
@@ -76,6 +81,10 @@ TASK_REQUIRE(task_group_wait, void (*)(task_group *));
 
 TASK_REQUIRE(task_yield, void (*)(void));
 TASK_REQUIRE(task_sleep_until, void (*)(int64_t));
+
+/* fn(arg), which may block its OS thread in the kernel while other tasks run
+ * on, where the backend can see to that. */
+TASK_REQUIRE(task_blocking, void (*)(void (*)(void *), void *));
 
 /* Counting semaphore. */
 TASK_REQUIRE(task_sem_init, void (*)(task_sem *, unsigned));
@@ -140,6 +149,110 @@ static inline void task_latch_wait(struct task_latch *l, uint64_t missing)
 static inline void task_latch_destroy(struct task_latch *l)
 {
     task_sem_destroy(&l->all);
+}
+
+/* Built on the contract, the same for every backend: tasks start together, once
+ * all have arrived and have been seen on as many CPUs as there can be: else a
+ * worker that sleeps at that moment may find nothing left to do. A scheduler
+ * that keeps its tasks together all the same is not waited for longer than
+ * 20 ms. Who is released early yields until the last to arrive says go. */
+enum { TASK_START_CPUS = 1024, TASK_START_PATIENCE_NS = 20000000 };
+
+struct task_start {
+    uint64_t waiting; /* atomic: tasks that have not yet arrived */
+    uint64_t tasks;
+    uint64_t cpus; /* to be seen */
+    uint64_t seen; /* atomic: CPUs that have run a waiting task */
+    bool go;       /* atomic */
+    bool fewer;    /* atomic: there are not as many tasks as were wanted */
+    task_sem begin;
+    bool cpu[TASK_START_CPUS]; /* atomic: which have been seen */
+};
+
+static inline void task_start_init(struct task_start *s, uint64_t tasks, int ncpu)
+{
+    *s = (struct task_start){.waiting = tasks, .tasks = tasks};
+    s->cpus = (uint64_t)ncpu < tasks ? (uint64_t)ncpu : tasks;
+    task_sem_init(&s->begin, 0);
+}
+
+static inline void task_start_destroy(struct task_start *s)
+{
+    task_sem_destroy(&s->begin);
+}
+
+static inline void task_start_be_seen(struct task_start *s)
+{
+    const unsigned cpu = (unsigned)sched_getcpu() % TASK_START_CPUS;
+
+    if (!__atomic_load_n(&s->cpu[cpu], __ATOMIC_RELAXED) &&
+        !__atomic_exchange_n(&s->cpu[cpu], true, __ATOMIC_RELAXED))
+        __atomic_add_fetch(&s->seen, 1, __ATOMIC_RELAXED);
+}
+
+static inline int64_t task_start_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static inline void task_start_release(struct task_start *s, uint64_t waiting)
+{
+    for (uint64_t i = 0; i < waiting; i++)
+        task_sem_post(&s->begin);
+}
+
+static inline void task_start_await_cpus(struct task_start *s)
+{
+    const int64_t until = task_start_now() + TASK_START_PATIENCE_NS;
+
+    task_start_be_seen(s);
+    while (__atomic_load_n(&s->seen, __ATOMIC_RELAXED) < s->cpus && task_start_now() < until) {
+        task_yield();
+        task_start_be_seen(s);
+    }
+}
+
+/* True in the last to arrive, which opens the region and then calls
+ * task_start_go(); false in the others, once it has. */
+static inline bool task_start_wait(struct task_start *s)
+{
+    if (__atomic_sub_fetch(&s->waiting, 1, __ATOMIC_ACQ_REL) == 0) {
+        task_start_release(s, s->tasks - 1);
+        if (!__atomic_load_n(&s->fewer, __ATOMIC_RELAXED)) {
+            task_start_await_cpus(s);
+            return true;
+        }
+        __atomic_store_n(&s->go, true, __ATOMIC_RELEASE);
+        return false;
+    }
+    task_sem_wait(&s->begin);
+    while (!__atomic_load_n(&s->go, __ATOMIC_ACQUIRE)) {
+        task_start_be_seen(s);
+        task_yield();
+    }
+    return false;
+}
+
+static inline void task_start_go(struct task_start *s)
+{
+    __atomic_store_n(&s->go, true, __ATOMIC_RELEASE);
+}
+
+/* Only `alive` tasks exist: they start without the rest, and nobody is told to
+ * open the region. */
+static inline void task_start_fewer(struct task_start *s, uint64_t alive)
+{
+    const uint64_t missing = s->tasks - alive;
+
+    s->tasks = alive;
+    __atomic_store_n(&s->fewer, true, __ATOMIC_RELAXED);
+    if (__atomic_sub_fetch(&s->waiting, missing, __ATOMIC_ACQ_REL) != 0 || alive == 0)
+        return;
+    __atomic_store_n(&s->go, true, __ATOMIC_RELEASE);
+    task_start_release(s, alive);
 }
 
 #endif

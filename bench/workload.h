@@ -15,18 +15,25 @@
 /* The values of a cell's axes, parsed from its name; what a name does not
  * mention has the value given here. */
 struct params {
-    uint64_t n;        /* n:      tasks, 1 */
-    uint64_t k;        /* k:      channels of a select, primes of a sieve, 1 */
-    uint64_t bytes;    /* bytes:  stack depth, 0 */
-    uint64_t p, c;     /* p: c:   producers and consumers, 1 */
-    uint64_t cap;      /* cap:    channel capacity in elements, 0 */
-    uint64_t cs;       /* cs:     ns of work in a critical section, 0 */
-    uint64_t h;        /* h:      tasks that never yield, 0 */
-    bool no_remedy;    /* remedy:off, the runtime leaves hogs alone, instead of remedy:on */
-    bool cold;         /* temp:cold instead of temp:warm */
-    int ncpu;          /* P:      CPUs allowed */
-    const char *place; /* place: placement of a pair or pool; "free" or "none" by default */
-    bool pinned;       /* a pair's placement: its tasks run in slots 0 and 1 */
+    uint64_t n;         /* n:      tasks, 1 */
+    uint64_t k;         /* k:      channels of a select, primes of a sieve, 1 */
+    uint64_t kib;       /* kib:    KiB that a task touches between switches, 0 */
+    uint64_t bytes;     /* bytes:  stack depth, 0 */
+    uint64_t p, c;      /* p: c:   producers and consumers; c: also connections, 1 */
+    uint64_t cap;       /* cap:    channel capacity in elements, 0 */
+    uint64_t cs;        /* cs:     ns of work in a critical section, 0 */
+    uint64_t h;         /* h:      tasks that never yield, 0 */
+    const char *by;     /* by:     how a counter is shared: mutex, atomic, owner */
+    uint64_t delay;     /* delay:  us that a task waits before it is woken, 0 */
+    uint64_t full_load; /* not an axis: requests a second that load:100 is; 0 if not given */
+    const char *load;   /* load:   of a service, in percent: 25, 50, 80, max */
+    bool no_remedy;     /* remedy:off, the runtime leaves hogs alone, instead of remedy:on */
+    const char *stack;  /* stack:  policy: small, 64k; NULL is the backend's default */
+    size_t stack_bytes; /* what task_attr asks for under that policy; 0 by default */
+    bool cold;          /* temp:cold instead of temp:warm */
+    int ncpu;           /* P:      CPUs allowed */
+    const char *place;  /* place: placement of a pair or pool; "free" or "none" by default */
+    bool pinned;        /* a pair's placement: its tasks run in slots 0 and 1 */
 };
 
 /* The slot of one side (0 or 1) of a pair; -1 is TASK_ANYWHERE. With one CPU
@@ -68,6 +75,8 @@ struct workload {
      * round with p->n = the tasks reached, also by workloads without that
      * axis: then 0, for which the answer is 0. With WORKLOAD_VOID_LIMIT always 0. */
     uint64_t (*expected)(uint64_t rounds, const struct params *p);
+    /* Why this executable cannot offer the workload, or NULL. */
+    const char *missing;
 };
 
 /* An id spread over 64 bits, so that a sum of mixed ids notices a task that
@@ -119,6 +128,15 @@ struct ledger *bench_ledger(struct bench *b);
  * region. */
 void bench_fairness(struct bench *b, uint64_t tasks, uint64_t min, uint64_t max);
 
+/* What one operation costs without what the cell adds to it: the same work
+ * done in one task, one after the other, in ns; measured in the same process,
+ * outside the region. Shown beside the figure, never subtracted. */
+void bench_alone(struct bench *b, double ns_per_op);
+
+/* Process CPU time of one wake-up, in ns, without what the task that wakes
+ * spends on waiting. */
+void bench_wakeup_cpu(struct bench *b, double ns);
+
 /* One latency in ns, counted from when the thing was due. A task keeps its own
  * in a table; one task hands all of them over after the region. */
 void bench_record(struct bench *b, int64_t ns);
@@ -139,18 +157,42 @@ void bench_memory(struct bench *b, uint64_t alive);
 
 /* The cell ended at a limit of the system, which is a result: `reached`
  * tasks were alive when `err` stopped it (EAGAIN, ENOMEM; ETIME for the time
- * budget, E2BIG for the memory budget); 0 where nobody counted them. Call it while they are still
- * alive: it looks at the system to tell which limit that was. */
+ * budget, E2BIG for the memory budget, EDQUOT for what must stay free of
+ * pids.max); 0 where nobody counted them. Call it while they are still alive:
+ * it looks at the system to tell which limit that was. */
 void bench_limit(struct bench *b, uint64_t reached, int err);
 
-/* 0, or what bench_limit() wants as err once the memory budget (E2BIG) or the
- * time budget (ETIME) is used up. Cheap enough for every 64 spawns. In the
- * measured run of a cell that was warmed up it is 0 at once: the unmeasured
- * round, of the same shape, has been through it. */
+/* 0, or what bench_limit() wants as err once the memory budget (E2BIG), the
+ * time budget (ETIME) or the session's share of processes (EDQUOT) is used up.
+ * Cheap enough for every 64 spawns. In the measured run of a cell that was
+ * warmed up it is 0 at once: the unmeasured round, of the same shape, has been
+ * through it. */
 int bench_budget(struct bench *b);
 
 /* The run was correct but did not measure what its name says; `why` is kept.
  * A string literal or static buffer. */
 void bench_invalid(struct bench *b, const char *why);
+
+/* The run went wrong in a way that no count shows; `why` is copied. The cell
+ * fails. */
+void bench_fail(struct bench *b, const char *why);
+
+/* This machine cannot offer the cell: ends the process as skipped. */
+void bench_skip(struct bench *b, const char *why);
+
+/* What the load on a server was, for the record. */
+struct load_facts {
+    double offered_per_s; /* requests a second that were due; 0: as many as it can take */
+    uint64_t connections;
+    uint64_t late;          /* requests that the generator itself sent over 1 ms late */
+    uint64_t busy_permille; /* of the generator's time */
+    bool shares_cpu;        /* the generator had no CPU of its own */
+};
+
+void bench_load(struct bench *b, const struct load_facts *facts);
+
+/* A CPU for a helper process: one that the process was allowed when it
+ * started and that the cell leaves free; -1 if there is none. */
+int bench_spare_cpu(const struct bench *b);
 
 #endif

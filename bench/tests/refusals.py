@@ -9,6 +9,7 @@ that to work.
 """
 
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -20,21 +21,31 @@ CELLS = [
     "spawn/parked_storm/n:50/P:1",
     "spawn/tree/n:100/P:1",
     "switch/yield/n:50/P:1",
+    "switch/working_set/n:50/kib:4/P:1",
     "switch/handoff/P:1",
     "channel/ping_pong/cap:1/P:1",
     "channel/prod_cons/p:3/c:3/cap:4/P:1",
     "channel/select/k:30/P:1",
     "channel/sieve/k:30/P:1",
     "sync/mutex/n:50/cs:0/P:1",
+    "sync/counter/n:50/by:mutex/P:1",
+    "sync/counter/n:50/by:atomic/P:1",
+    "sync/counter/n:50/by:owner/P:1",
     "wake/timer/n:50/P:1",
+    "wake/idle/n:50/P:1",
     "wake/hog/h:50/remedy:on/P:1",
     "parallel/fib/n:14/P:1",
+    "parallel/nqueens/n:10/P:1",
+    "syscall/blocking/n:50/P:1",
     "stack/grow/bytes:4096/P:1",
     "stack/grow_warm/bytes:4096/P:1",
     "stack/regrow/bytes:4096/P:1",
+    "stack/retained/bytes:4096/P:1",
     "memory/parked/n:50/P:1",
     "memory/capacity/P:1",
 ]
+if len(os.sched_getaffinity(0)) > 1:
+    CELLS.append("switch/yield_multi/n:50/P:2")
 
 
 def run(executable, cell, limit):

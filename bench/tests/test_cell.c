@@ -20,7 +20,8 @@ static const struct workload pair = {
 static const struct workload queue = {.name = "channel/queue", .axes = "p c cap P"};
 static const struct workload picky = {.name = "x/picky", .axes = "n bytes P", .check = even_n};
 static const struct workload wake = {.name = "wake/all", .axes = "k cs h remedy P"};
-static const struct workload *const table[] = {&storm, &pair, &queue, &picky, &wake};
+static const struct workload words = {.name = "x/words", .axes = "kib by delay load stack P place"};
+static const struct workload *const table[] = {&storm, &pair, &queue, &picky, &wake, &words};
 
 static struct cell cell;
 static char error[CELL_ERROR_MAX];
@@ -79,6 +80,23 @@ static void sections_hogs_and_their_remedy_have_axes(void **state)
     assert_true(cell.params.no_remedy);
 }
 
+static void words_and_delays_have_axes(void **state)
+{
+    assert_int_equal(parse("x/words/kib:32/by:atomic/delay:10000/load:max/stack:64k/P:1"), 0);
+    assert_int_equal(cell.params.kib, 32);
+    assert_string_equal(cell.params.by, "atomic");
+    assert_int_equal(cell.params.delay, 10000);
+    assert_string_equal(cell.params.load, "max");
+    assert_string_equal(cell.params.stack, "64k");
+}
+
+static void the_stack_policy_may_be_left_out(void **state)
+{
+    assert_int_equal(parse("x/words/kib:1/by:owner/delay:0/load:25/P:1/place:scatter"), 0);
+    assert_null(cell.params.stack);
+    assert_int_equal(cell.params.stack_bytes, 0);
+}
+
 struct refusal {
     const char *name;
     const char *message; /* a part of it */
@@ -122,6 +140,13 @@ static const struct refusal refusals[] = {
     {"switch/pair/cap:0/P:2/place:free", "leave out place:free"},
     {"switch/pair/cap:0/P:2/place:same-pu", "needs P:1"},
     {"switch/pair/cap:0/P:1/place:smt", "needs P:2"},
+    {"x/words/kib:1/by:luck/delay:0/load:25/P:1", "by:luck is not one of: mutex atomic owner"},
+    {"x/words/kib:1/by:/delay:0/load:25/P:1", "is not one of"},
+    {"x/words/kib:1/by:owner/delay:0/load:2/P:1", "is not one of: 25 50 80 max"},
+    {"x/words/kib:1/by:owner/delay:0/load:25/stack:8k/P:1", "is not one of: small 64k"},
+    {"x/words/kib:1/by:owner/delay:0/stack:small/load:25/P:1", "out of order"},
+    {"x/words/kib:1/delay:0/load:25/P:1", "axis 'by' is missing"},
+    {"x/words/kib:1/by:owner/delay:1000001/load:25/P:1", "not within"},
     {"x/picky/n:3/bytes:1024/P:1", "n must be even"},
     {"x/picky/n:2/bytes:1023/P:1", "not within"},
     {"spawn/storm/n:1 /temp:warm/P:1", "byte 0x20"},
@@ -166,6 +191,8 @@ int main(void)
         cmocka_unit_test(what_a_name_leaves_out_has_its_default),
         cmocka_unit_test(a_placed_pair_is_pinned_to_its_slots),
         cmocka_unit_test(sections_hogs_and_their_remedy_have_axes),
+        cmocka_unit_test(words_and_delays_have_axes),
+        cmocka_unit_test(the_stack_policy_may_be_left_out),
         cmocka_unit_test(anything_else_is_refused_and_says_why),
         cmocka_unit_test(a_name_that_is_too_long_is_refused_by_its_length),
     };

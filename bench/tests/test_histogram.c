@@ -115,6 +115,23 @@ static void values_out_of_range_count_at_the_ends(void **state)
     assert_true(histogram_quantile(&h, 1000) > INT64_C(1) << 43);
 }
 
+static void what_is_put_are_the_buckets_that_are_not_empty(void **state)
+{
+    char text[64] = "";
+    FILE *out = fmemopen(text, sizeof text, "w");
+
+    assert_non_null(out);
+    histogram_clear(&h);
+    histogram_put(out, &h);
+    histogram_add(&h, 7);
+    histogram_add(&h, 256);
+    histogram_add(&h, 257);
+    histogram_add(&h, INT64_MAX);
+    histogram_put(out, &h);
+    fclose(out);
+    assert_string_equal(text, "[][7,1,256,2,4863,1]");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -125,6 +142,7 @@ int main(void)
         cmocka_unit_test(each_power_of_two_and_its_neighbours_are_in_order),
         cmocka_unit_test(quantiles_are_those_of_the_sorted_values),
         cmocka_unit_test(values_out_of_range_count_at_the_ends),
+        cmocka_unit_test(what_is_put_are_the_buckets_that_are_not_empty),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

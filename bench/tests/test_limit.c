@@ -26,7 +26,8 @@ static const struct limit_facts roomy = {
     .overcommit = 0,
 };
 
-static const struct limit_budget budget = {.memory_bytes = 1000, .seconds = 20};
+static const struct limit_budget budget = {
+    .memory_bytes = 1000, .seconds = 20, .pids_reserve = 1000};
 
 static struct limit classify(int error, const struct limit_facts *facts)
 {
@@ -122,10 +123,20 @@ static void a_limit_that_does_not_exist_is_never_named(void **state)
     assert_named(EAGAIN, &f, "unknown", LIMIT_NONE);
 }
 
+static void what_is_kept_free_of_a_sessions_processes_is_named_with_what_is_left(void **state)
+{
+    struct limit_facts f = roomy;
+
+    f.pids_max = 33000;
+    f.pids_current = 32000;
+    assert_named(EDQUOT, &f, "cgroup pids.max, less what is kept free", 32000);
+}
+
 static void budgets_are_limits_without_an_error_name(void **state)
 {
     assert_named(E2BIG, &roomy, "memory budget", 1000);
     assert_named(ETIME, &roomy, "time budget", 20);
+    assert_null(limit_errno_name(EDQUOT));
     assert_null(limit_errno_name(E2BIG));
     assert_null(limit_errno_name(ETIME));
     assert_string_equal(limit_errno_name(EAGAIN), "EAGAIN");
@@ -169,6 +180,7 @@ int main(void)
         cmocka_unit_test(what_is_not_near_any_limit_is_unknown),
         cmocka_unit_test(a_limit_that_does_not_exist_is_never_named),
         cmocka_unit_test(budgets_are_limits_without_an_error_name),
+        cmocka_unit_test(what_is_kept_free_of_a_sessions_processes_is_named_with_what_is_left),
         cmocka_unit_test(the_facts_of_this_system_are_read),
         cmocka_unit_test(the_default_memory_budget_is_at_most_half_of_what_is_there),
     };

@@ -14,6 +14,8 @@
 const char backend_name[] = "fake";
 const bool backend_can_block = true;
 const bool backend_remedy_optional = true;
+const char backend_stack_policy[] = "small";
+const size_t backend_stack_bytes = 4096;
 
 /* What the fake backend returns instead of running the root task. */
 static int backend_error;
@@ -39,6 +41,7 @@ static struct script {
     uint64_t wrong; /* added to the checksum */
     int limit;      /* at half of n */
     const char *invalid;
+    double alone;    /* and a tenth of it for a wake-up, unless 0 */
     int64_t latency; /* recorded, and twice this, unless 0 */
     uint64_t work;   /* per round, inside the region */
 } script;
@@ -70,6 +73,10 @@ static uint64_t run_script(uint64_t rounds, const struct params *p, struct bench
     *l = (struct ledger){script.created, script.done, script.sent, script.delivered, 0, 0};
     if (script.invalid)
         bench_invalid(b, script.invalid);
+    if (script.alone > 0) {
+        bench_alone(b, script.alone);
+        bench_wakeup_cpu(b, script.alone / 10);
+    }
     if (script.latency) {
         bench_record(b, script.latency);
         bench_record(b, 2 * script.latency);
@@ -99,7 +106,12 @@ static const struct workload hogs = {.name = "fake/hogs",
                                      .unit = unit,
                                      .run = run_script,
                                      .expected = expected};
-static const struct workload *const table[] = {&plain, &once, &timed, &hogs};
+static const struct workload stacks = {.name = "fake/stacks",
+                                       .axes = "n stack P",
+                                       .unit = unit,
+                                       .run = run_script,
+                                       .expected = expected};
+static const struct workload *const table[] = {&plain, &once, &timed, &hogs, &stacks};
 
 static struct run r;
 
@@ -123,7 +135,7 @@ static void measure_spinning(const char *cell, int64_t spin_ns)
     const struct options o = {.spin_ns = spin_ns, .time_budget = 20, .rounds = 3};
     char error[CELL_ERROR_MAX];
 
-    assert_int_equal(cell_parse(cell, table, 4, &r.cell, error), 0);
+    assert_int_equal(cell_parse(cell, table, 5, &r.cell, error), 0);
     if (run_prepare(&r, &o))
         run_measure(&r);
 }
@@ -265,6 +277,36 @@ static void the_remedy_is_switched_off_where_the_cell_says_so(void **state)
     assert_true(backend_no_remedy);
 }
 
+static void a_stack_policy_is_asked_for_where_the_backend_has_it(void **state)
+{
+    measure("fake/stacks/n:10/stack:small/P:1");
+    assert_judged(STATUS_OK, "");
+    assert_int_equal(r.cell.params.stack_bytes, 4096);
+    tear_down(NULL);
+    set_up(NULL);
+    measure("fake/stacks/n:10/P:1");
+    assert_int_equal(r.cell.params.stack_bytes, 0);
+}
+
+static void a_stack_policy_of_another_backend_is_skipped(void **state)
+{
+    measure("fake/stacks/n:10/stack:64k/P:1");
+    assert_judged(STATUS_SKIPPED, "not offered: this stack policy");
+    assert_int_equal(runs, 0);
+}
+
+static void what_is_told_beside_the_time_is_of_the_measured_run(void **state)
+{
+    script.alone = 50;
+    measure("fake/plain/n:10/P:1");
+    assert_true(r.bench.alone_ns == 50);
+    assert_true(r.bench.wakeup_cpu_ns == 5);
+    tear_down(NULL);
+    set_up(NULL);
+    measure("fake/plain/n:10/P:1");
+    assert_true(r.bench.alone_ns == 0);
+}
+
 static void latencies_are_those_of_the_measured_run_alone(void **state)
 {
     script.latency = 100;
@@ -372,6 +414,9 @@ int main(void)
         JUDGED(a_limit_that_leaves_nothing_to_check_has_the_checksum_of_nothing),
         JUDGED(a_limit_at_which_nobody_counted_names_no_number),
         JUDGED(the_remedy_is_switched_off_where_the_cell_says_so),
+        JUDGED(a_stack_policy_is_asked_for_where_the_backend_has_it),
+        JUDGED(a_stack_policy_of_another_backend_is_skipped),
+        JUDGED(what_is_told_beside_the_time_is_of_the_measured_run),
         JUDGED(latencies_are_those_of_the_measured_run_alone),
         JUDGED(a_limit_in_the_warm_up_ends_the_cell),
         JUDGED(a_limit_does_not_excuse_a_wrong_checksum),

@@ -23,20 +23,28 @@ CELLS = [
     ("spawn/storm/n:100/temp:warm/P:2", 3),
     ("spawn/storm/n:100/temp:cold/P:2", 5),
     ("spawn/storm/n:300/temp:warm/P:1/place:compact", 2),
+    ("spawn/storm/n:300/stack:small/temp:warm/P:2", 2),
+    ("spawn/storm/n:100/stack:64k/temp:warm/P:1", 2),
     ("spawn/storm/n:300/temp:warm/P:2/place:scatter", 2),
     ("spawn/parked_storm/n:1/P:1", 2),
     ("spawn/parked_storm/n:100/P:1", 3),
     ("spawn/parked_storm/n:200/P:2", 3),
+    ("spawn/parked_storm/n:200/stack:small/P:2", 2),
+    ("spawn/parked_storm/n:50/stack:64k/P:1", 2),
     ("spawn/tree/n:10/P:1", 3),
     ("spawn/tree/n:1000/P:2", 1),
     ("switch/yield/n:2/P:1", 2),
     ("switch/yield/n:3/P:1", 2),
     ("switch/yield/n:100/P:1", 2),
+    ("switch/yield_multi/n:8/P:2", 2),
+    ("switch/yield_multi/n:100/P:2", 2),
     ("switch/handoff/P:1", 2),
     ("switch/handoff/P:1/place:same-pu", 2),
     ("switch/handoff/P:2", 2),
     ("switch/handoff/P:2/place:same-llc", 2),
     ("switch/line/P:2/place:same-llc", 2),
+    ("switch/working_set/n:2/kib:1/P:1", 2),
+    ("switch/working_set/n:16/kib:32/P:1", 2),
     ("channel/ping_pong/cap:0/P:1/place:same-pu", 2),
     ("channel/ping_pong/cap:0/P:2", 2),
     ("channel/ping_pong/cap:1/P:2/place:same-llc", 2),
@@ -55,13 +63,32 @@ CELLS = [
     ("sync/mutex/n:1/cs:0/P:1", 2),
     ("sync/mutex/n:2/cs:0/P:2", 5),
     ("sync/mutex/n:50/cs:100/P:2", 2),
+    ("sync/counter/n:1/by:mutex/P:1", 2),
+    ("sync/counter/n:2/by:mutex/P:2", 2),
+    ("sync/counter/n:50/by:mutex/P:2", 2),
+    ("sync/counter/n:1/by:atomic/P:1", 2),
+    ("sync/counter/n:50/by:atomic/P:2", 2),
+    ("sync/counter/n:1/by:owner/P:1", 2),
+    ("sync/counter/n:2/by:owner/P:2", 2),
+    ("sync/counter/n:50/by:owner/P:2", 2),
     ("wake/timer/n:1/P:1", 3),
     ("wake/timer/n:200/P:2", 2),
+    ("wake/unpark/delay:0/P:2", 2),
+    ("wake/unpark/delay:100/P:2/place:same-llc", 1),
+    ("wake/unpark/delay:10000/P:2", 1),
+    ("wake/idle/n:1/P:1", 1),
+    ("wake/idle/n:100/P:2", 1),
     ("wake/hog/h:0/remedy:on/P:1", 1),
     ("wake/hog/h:3/remedy:on/P:2", 1),
     ("wake/hog/h:3/remedy:off/P:2", 1),
     ("parallel/fib/n:2/P:1", 3),
     ("parallel/fib/n:12/P:2", 2),
+    ("parallel/nqueens/n:4/P:1", 3),
+    ("parallel/nqueens/n:8/P:1", 2),
+    ("parallel/nqueens/n:9/P:2", 2),
+    ("syscall/blocking/n:1/P:1", 1),
+    ("syscall/blocking/n:16/P:2", 3),
+    ("syscall/blocking/n:100/P:2", 3),
     ("stack/grow/bytes:4096/P:1", 5),
     ("stack/grow/bytes:65536/P:1", 5),
     ("stack/grow/bytes:1048576/P:2", 3),
@@ -69,8 +96,13 @@ CELLS = [
     ("stack/grow_warm/bytes:65536/P:1", 5),
     ("stack/regrow/bytes:16384/P:1", 5),
     ("stack/regrow/bytes:1048576/P:1", 5),
+    ("stack/retained/bytes:4096/P:1", 1),
+    ("stack/retained/bytes:1048576/P:2", 1),
+    ("stack/retained/bytes:4194304/P:1", 1),
     ("memory/parked/n:1/P:1", 1),
     ("memory/parked/n:200/P:2", 1),
+    ("memory/parked/n:200/stack:small/P:1", 1),
+    ("memory/parked/n:50/stack:64k/P:2", 1),
     ("memory/capacity/P:2", 1),
 ]
 
@@ -79,8 +111,14 @@ OPTIONS = {"memory/capacity": ["--mem-budget", "16777216", "--time-budget", "5"]
 
 # What may come instead of ok: by workload, or by the share of the CPU that a
 # busy machine leaves.
-ALSO = {"memory/capacity": {"limit"}, "switch/yield": {"invalid"}}
-POOL_OFFERS = ("spawn/one", "spawn/storm")
+ALSO = {"memory/capacity": {"limit"}, "switch/yield": {"invalid"}, "switch/yield_multi": {"invalid"}}
+# What shows the cost of an operation alone beside its own.
+ALONE = ("switch/working_set/", "parallel/nqueens/", "syscall/blocking/")
+# What is run once, whatever the rounds.
+SINGLE = ("memory/", "stack/retained/", "wake/idle/")
+# Values of an axis that one backend alone offers.
+ONE_BACKEND = {"/remedy:off/": "gt", "/stack:small/": "gt", "/stack:64k/": "pthread"}
+POOL_OFFERS = ("spawn/one", "spawn/storm", "parallel/nqueens")
 LOSSY = [("channel/ping_pong/cap:0/P:1", 2), ("channel/prod_cons/p:1/c:1/cap:128/P:1", 2)]
 
 
@@ -109,7 +147,7 @@ def allowed(backend, cell):
     workload = "/".join(cell.split("/")[:2])
     if backend == "pthread-pool" and workload not in POOL_OFFERS:
         return {"skipped"}
-    if "/remedy:off" in cell and backend != "gt":
+    if any(value in cell and backend != only for value, only in ONE_BACKEND.items()):
         return {"skipped"}
     if ("/P:2" in cell) and CPUS < 2:
         return {"skipped"}
@@ -135,7 +173,7 @@ def check_ledger(sample):
 
 def check_time(sample, rounds):
     """What a measured sample says about itself must agree."""
-    single = "temp:cold" in sample["cell"] or sample["cell"].startswith("memory/")
+    single = "temp:cold" in sample["cell"] or sample["cell"].startswith(SINGLE)
     require(sample["rounds"] == (1 if single else rounds), "rounds is %d", sample["rounds"])
     require(sample["operations"] == sample["rounds"] * sample["unit"], "operations is %d", sample["operations"])
     entry = sample["gbench"]
@@ -149,12 +187,22 @@ def check_time(sample, rounds):
 def check_distribution(sample):
     """Percentiles of as many sleeps as were asked for; shares that add up."""
     latency, fairness = sample["latency"], sample["fairness"]
-    require((latency is not None) == sample["cell"].startswith("wake/"), "latency is %s", latency)
-    require((fairness is not None) == sample["cell"].startswith("sync/mutex/"), "fairness is %s", fairness)
+    late = sample["cell"].startswith(("wake/timer/", "wake/hog/", "wake/unpark/", "syscall/", "io/echo/", "io/rest/"))
+    require((latency is not None) == late, "latency is %s", latency)
+    wakeup = sample["wakeup_cpu_ns"]
+    require((wakeup is not None) == sample["cell"].startswith("wake/unpark/"), "wakeup_cpu_ns is %s", wakeup)
+    require((fairness is not None) == sample["cell"].startswith("sync/"), "fairness is %s", fairness)
+    alone = sample["alone_ns_per_op"]
+    require((alone is not None) == sample["cell"].startswith(ALONE), "alone_ns_per_op is %s", alone)
+    require(alone is None or alone > 0, "alone_ns_per_op is %s", alone)
     if latency:
         order = [latency[key] for key in ("p50", "p90", "p99", "p999", "max")]
         require(order == sorted(order) and order[0] >= 0, "percentiles %s", order)
-        require(latency["count"] == sample["operations"], "%d latencies", latency["count"])
+        if sample["cell"].startswith("syscall/"):
+            tasks = int(sample["cell"].split("/n:")[1].split("/")[0])
+            require(tasks <= latency["count"] <= sample["ledger"]["delivered"], "%d latencies", latency["count"])
+        else:
+            require(latency["count"] == sample["operations"], "%d latencies", latency["count"])
     if fairness:
         mean = sample["operations"] / fairness["tasks"]
         require(fairness["min"] <= mean <= fairness["max"], "shares %s", fairness)
@@ -174,7 +222,7 @@ def check(executable, backend, cell, rounds):
         check_time(sample, rounds)
         check_distribution(sample)
     require((sample["limit"] is not None) == (sample["status"] == "limit"), "limit without its status")
-    if cell.startswith(("memory/parked", "stack/grow_warm")) and sample["status"] == "ok":
+    if cell.startswith(("memory/parked", "stack/grow_warm", "stack/retained")) and sample["status"] == "ok":
         require(sample["memory"]["n"] >= 1, "no memory figures")
     return sample["status"]
 

@@ -50,10 +50,11 @@ static uint64_t expected(uint64_t rounds, const struct params *p)
     return sum * rounds;
 }
 
-static uint64_t spawn_all(task_group *group, struct slot *slots, uint64_t n, struct bench *b,
-                          int *ret_rc)
+static uint64_t spawn_all(task_group *group, struct slot *slots, const struct params *p,
+                          struct bench *b, int *ret_rc)
 {
-    const struct task_attr attr = {.slot = TASK_ANYWHERE};
+    const struct task_attr attr = {.slot = TASK_ANYWHERE, .stack_bytes = p->stack_bytes};
+    const uint64_t n = p->n;
     uint64_t i;
     int rc = 0;
 
@@ -69,7 +70,8 @@ static uint64_t spawn_all(task_group *group, struct slot *slots, uint64_t n, str
     return i;
 }
 
-static void park_and_probe(struct slot *slots, struct shared *s, uint64_t n, struct bench *b)
+static void park_and_probe(struct slot *slots, struct shared *s, const struct params *p,
+                           struct bench *b)
 {
     task_group group;
     uint64_t alive;
@@ -78,8 +80,8 @@ static void park_and_probe(struct slot *slots, struct shared *s, uint64_t n, str
     task_group_init(&group);
     bench_memory(b, 0);
     bench_start(b);
-    alive = spawn_all(&group, slots, n, b, &rc);
-    task_latch_wait(&s->parked, n - alive);
+    alive = spawn_all(&group, slots, p, b, &rc);
+    task_latch_wait(&s->parked, p->n - alive);
     bench_stop(b);
     if (rc)
         bench_limit(b, alive, -rc);
@@ -102,7 +104,7 @@ static uint64_t run(uint64_t rounds, const struct params *p, struct bench *b)
     if (!shared.gate)
         bench_limit(b, 0, ENOMEM);
     else
-        park_and_probe(slots, &shared, p->n, b);
+        park_and_probe(slots, &shared, p, b);
     for (uint64_t i = 0; i < p->n; i++) {
         sum += slots[i].sum;
         bench_ledger(b)->done += slots[i].runs;
@@ -116,7 +118,7 @@ static uint64_t run(uint64_t rounds, const struct params *p, struct bench *b)
 
 const struct workload workload_memory_parked = {
     .name = "memory/parked",
-    .axes = "n P place",
+    .axes = "n stack P place",
     .flags = WORKLOAD_NEEDS_BLOCKING | WORKLOAD_NO_WARMUP | WORKLOAD_ONE_ROUND,
     .unit = unit,
     .run = run,

@@ -48,10 +48,11 @@ static uint64_t expected(uint64_t rounds, const struct params *p)
 }
 
 /* Spawns until n or a refusal; returns how many. */
-static uint64_t spawn_all(task_group *group, struct slot *slots, uint64_t n, struct bench *b,
-                          int *ret_rc)
+static uint64_t spawn_all(task_group *group, struct slot *slots, const struct params *p,
+                          struct bench *b, int *ret_rc)
 {
-    const struct task_attr attr = {.slot = TASK_ANYWHERE};
+    const struct task_attr attr = {.slot = TASK_ANYWHERE, .stack_bytes = p->stack_bytes};
+    const uint64_t n = p->n;
     uint64_t i;
     int rc = 0;
 
@@ -68,16 +69,16 @@ static uint64_t spawn_all(task_group *group, struct slot *slots, uint64_t n, str
 }
 
 /* One storm. 0, or the refusal that ended it, after everybody was released. */
-static int storm(struct slot *slots, struct shared *s, uint64_t n, struct bench *b)
+static int storm(struct slot *slots, struct shared *s, const struct params *p, struct bench *b)
 {
     task_group group;
     uint64_t alive;
     int rc;
 
-    task_latch_init(&s->parked, n);
+    task_latch_init(&s->parked, p->n);
     task_group_init(&group);
-    alive = spawn_all(&group, slots, n, b, &rc);
-    task_latch_wait(&s->parked, n - alive);
+    alive = spawn_all(&group, slots, p, b, &rc);
+    task_latch_wait(&s->parked, p->n - alive);
     bench_ledger(b)->created += alive;
     if (rc)
         bench_limit(b, alive, -rc);
@@ -89,7 +90,8 @@ static int storm(struct slot *slots, struct shared *s, uint64_t n, struct bench 
 
 /* A closed channel stays closed: each round has its own, made and destroyed
  * inside the region, at the price of one in n tasks. */
-static int storm_round(struct slot *slots, struct shared *s, uint64_t n, struct bench *b)
+static int storm_round(struct slot *slots, struct shared *s, const struct params *p,
+                       struct bench *b)
 {
     int rc;
 
@@ -98,7 +100,7 @@ static int storm_round(struct slot *slots, struct shared *s, uint64_t n, struct 
         bench_limit(b, 0, ENOMEM);
         return -ENOMEM;
     }
-    rc = storm(slots, s, n, b);
+    rc = storm(slots, s, p, b);
     task_chan_destroy(s->gate);
     return rc;
 }
@@ -126,7 +128,7 @@ static uint64_t run(uint64_t rounds, const struct params *p, struct bench *b)
         slots[i] = (struct slot){.shared = &shared, .id = (uint32_t)i};
     bench_start(b);
     while (rc == 0 && finished < rounds) {
-        rc = storm_round(slots, &shared, p->n, b);
+        rc = storm_round(slots, &shared, p, b);
         finished += rc == 0;
     }
     bench_stop(b);
@@ -139,7 +141,7 @@ static uint64_t run(uint64_t rounds, const struct params *p, struct bench *b)
 
 const struct workload workload_spawn_parked_storm = {
     .name = "spawn/parked_storm",
-    .axes = "n temp P place",
+    .axes = "n stack temp P place",
     .flags = WORKLOAD_NEEDS_BLOCKING,
     .unit = unit,
     .run = run,

@@ -56,12 +56,13 @@ static __attribute__((noinline, cold)) int spawn_again(task_group *group, struct
 struct storm {
     struct slot *slots;
     uint64_t n, created, retries;
+    size_t stack_bytes;
     task_group group;
 };
 
 static int storm_round(struct storm *s)
 {
-    const struct task_attr attr = {.slot = TASK_ANYWHERE};
+    const struct task_attr attr = {.slot = TASK_ANYWHERE, .stack_bytes = s->stack_bytes};
     int rc = 0;
 
     for (uint64_t i = 0; i < s->n; i++) {
@@ -79,7 +80,9 @@ static int storm_round(struct storm *s)
 
 static uint64_t run(uint64_t rounds, const struct params *p, struct bench *b)
 {
-    struct storm s = {.slots = bench_alloc(b, p->n, sizeof(struct slot)), .n = p->n};
+    struct storm s = {.slots = bench_alloc(b, p->n, sizeof(struct slot)),
+                      .n = p->n,
+                      .stack_bytes = p->stack_bytes};
     struct ledger *l = bench_ledger(b);
     uint64_t sum = 0;
     int rc = 0;
@@ -108,7 +111,7 @@ static uint64_t run(uint64_t rounds, const struct params *p, struct bench *b)
 
 const struct workload workload_spawn_storm = {
     .name = "spawn/storm",
-    .axes = "n temp P place",
+    .axes = "n stack temp P place",
     .unit = unit,
     .run = run,
     .expected = expected,

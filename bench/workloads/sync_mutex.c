@@ -7,22 +7,16 @@
  * those left over at the end would no longer contend, and nobody could see
  * whom the mutex favours.
  *
- * Everybody is past a barrier when the clock starts, and tasks have been seen
- * on as many CPUs as there can be: else a worker that sleeps at that moment may
- * find nothing left to contend for. The last to arrive opens the region; who
- * is released early yields until then and holds no lock, so that the run starts
- * from an unlocked mutex on every backend. A scheduler that keeps its tasks
- * together all the same is not waited for longer than 20 ms.
+ * Everybody starts together (task_start), and who is released early yields
+ * until then and holds no lock, so that the run starts from an unlocked mutex
+ * on every backend.
  */
 #include "../task.h"
 #include "../workload.h"
 
-#include <sched.h>
 #include <stdlib.h>
 
-#define PATIENCE_NS INT64_C(20000000)
-
-enum { OPERATIONS_PER_TASK = 64, CALIBRATION = 1 << 20, ROUNDS_OF_CALIBRATION = 3, CPUS = 1024 };
+enum { OPERATIONS_PER_TASK = 64, CALIBRATION = 1 << 20, ROUNDS_OF_CALIBRATION = 3 };
 
 /* The line of the mutex is also that of what it protects, as in any program. */
 struct shared {
@@ -30,14 +24,8 @@ struct shared {
     uint64_t total; /* mutex */
     bool stopped;   /* mutex */
     uint64_t goal;
-    uint64_t steps;   /* of work in a section */
-    uint64_t waiting; /* tasks that have not yet arrived */
-    uint64_t tasks;
-    bool go;
-    uint64_t cpus;  /* to be seen */
-    uint64_t seen;  /* atomic: CPUs that have run a waiting task */
-    bool cpu[CPUS]; /* atomic: which */
-    task_sem begin;
+    uint64_t steps; /* of work in a section */
+    struct task_start start;
     struct bench *bench;
 };
 
@@ -75,48 +63,6 @@ static uint64_t steps_of(uint64_t ns)
     return (uint64_t)((double)ns * CALIBRATION / (double)best);
 }
 
-static void post_others(struct shared *s)
-{
-    for (uint64_t i = 1; i < s->tasks; i++)
-        task_sem_post(&s->begin);
-}
-
-static void be_seen(struct shared *s)
-{
-    const unsigned cpu = (unsigned)sched_getcpu() % CPUS;
-
-    if (!__atomic_load_n(&s->cpu[cpu], __ATOMIC_RELAXED) &&
-        !__atomic_exchange_n(&s->cpu[cpu], true, __ATOMIC_RELAXED))
-        __atomic_add_fetch(&s->seen, 1, __ATOMIC_RELAXED);
-}
-
-static void await_cpus(struct shared *s)
-{
-    const int64_t until = workload_now() + PATIENCE_NS;
-
-    be_seen(s);
-    while (__atomic_load_n(&s->seen, __ATOMIC_RELAXED) < s->cpus && workload_now() < until) {
-        task_yield();
-        be_seen(s);
-    }
-}
-
-static void barrier(struct shared *s)
-{
-    if (__atomic_sub_fetch(&s->waiting, 1, __ATOMIC_ACQ_REL) == 0) {
-        post_others(s);
-        await_cpus(s);
-        bench_start(s->bench);
-        __atomic_store_n(&s->go, true, __ATOMIC_RELEASE);
-        return;
-    }
-    task_sem_wait(&s->begin);
-    while (!__atomic_load_n(&s->go, __ATOMIC_ACQUIRE)) {
-        be_seen(s);
-        task_yield();
-    }
-}
-
 /* The first to find all done closes the region, still inside the mutex. */
 static bool enough(struct shared *s)
 {
@@ -134,7 +80,10 @@ static void body(void *arg)
     struct shared *s = w->shared;
     uint64_t operations = 0, x = 0;
 
-    barrier(s);
+    if (task_start_wait(&s->start)) {
+        bench_start(s->bench);
+        task_start_go(&s->start);
+    }
     for (;;) {
         task_mutex_lock(&s->mutex);
         if (enough(s))
@@ -168,21 +117,14 @@ static const char *check(const struct params *p)
 /* Nobody opens the region any more; those alive find that all is done. */
 static void give_up(struct shared *s, uint64_t alive)
 {
-    const uint64_t missing = s->tasks - alive;
-
     task_mutex_lock(&s->mutex);
     s->goal = 0;
     s->stopped = true;
     task_mutex_unlock(&s->mutex);
-    s->tasks = alive;
-    if (__atomic_sub_fetch(&s->waiting, missing, __ATOMIC_ACQ_REL) != 0 || alive == 0)
-        return;
-    __atomic_store_n(&s->go, true, __ATOMIC_RELEASE);
-    post_others(s);
-    task_sem_post(&s->begin);
+    task_start_fewer(&s->start, alive);
 }
 
-static int play(struct shared *s, struct worker *workers)
+static int play(struct shared *s, struct worker *workers, uint64_t tasks)
 {
     const struct task_attr attr = {.slot = TASK_ANYWHERE};
     task_group group;
@@ -190,7 +132,7 @@ static int play(struct shared *s, struct worker *workers)
     int rc = 0;
 
     task_group_init(&group);
-    while (alive < s->tasks && (rc = task_group_spawn(&group, body, &workers[alive], &attr)) == 0)
+    while (alive < tasks && (rc = task_group_spawn(&group, body, &workers[alive], &attr)) == 0)
         alive++;
     if (rc) {
         bench_limit(s->bench, alive, -rc);
@@ -219,23 +161,18 @@ static uint64_t collect(const struct worker *workers, uint64_t n, uint64_t total
 static uint64_t run(uint64_t rounds, const struct params *p, struct bench *b)
 {
     struct worker *workers = bench_alloc(b, p->n, sizeof *workers);
-    struct shared s = {.goal = rounds * unit(p),
-                       .steps = steps_of(p->cs),
-                       .waiting = p->n,
-                       .tasks = p->n,
-                       .cpus = (uint64_t)p->ncpu < p->n ? (uint64_t)p->ncpu : p->n,
-                       .bench = b};
+    struct shared s = {.goal = rounds * unit(p), .steps = steps_of(p->cs), .bench = b};
     uint64_t sum = 0;
 
     for (uint64_t i = 0; i < p->n; i++)
         workers[i] = (struct worker){.shared = &s};
     task_mutex_init(&s.mutex);
-    task_sem_init(&s.begin, 0);
-    if (play(&s, workers) == 0)
+    task_start_init(&s.start, p->n, p->ncpu);
+    if (play(&s, workers, p->n) == 0)
         sum = collect(workers, p->n, s.total, b);
     for (uint64_t i = 0; i < p->n; i++)
         bench_ledger(b)->done += workers[i].ended;
-    task_sem_destroy(&s.begin);
+    task_start_destroy(&s.start);
     task_mutex_destroy(&s.mutex);
     free(workers);
     return sum;

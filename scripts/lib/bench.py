@@ -1,6 +1,5 @@
 """The bench executables: where they are, and what they say of themselves."""
 
-import json
 import os
 import re
 import stat
@@ -31,14 +30,15 @@ class Bench:
     def built_peers(self):
         return [b for b in peers.PEERS if _is_executable(self.path(b))]
 
-    def pick(self, wanted, with_peers=False):
+    def pick(self, wanted, with_peers=False, beside=()):
         """The backends to run, `wanted` or all but the peers; they must
-        exist. with_peers: and those peers that are built."""
+        exist. with_peers: and those peers that are built. beside: the peers
+        that run when nothing is wanted, where they are built."""
         for name in wanted or ():
             if name not in profiles.BACKENDS + peers.PEERS:
                 raise UsageError("--backend %s is unknown; the backends are:" % name,
                                  listing=profiles.BACKENDS + peers.PEERS)
-        chosen = self._pick_built(wanted)
+        chosen = self._pick_built(wanted, tuple(beside))
         if not with_peers:
             return chosen
         if not self.built_peers():
@@ -46,7 +46,7 @@ class Bench:
                                    % self.directory)
         return chosen + [b for b in self.built_peers() if b not in chosen]
 
-    def _pick_built(self, wanted):
+    def _pick_built(self, wanted, beside):
         known = self.built() + self.built_peers()
         if not known:
             raise UnsupportedError(
@@ -56,7 +56,7 @@ class Bench:
             if name not in known:
                 raise UsageError("--backend %s is not built in %s; built are:"
                                  % (name, self.directory), listing=known)
-        return [b for b in known if b in (wanted or profiles.BACKENDS)]
+        return [b for b in known if b in (wanted or profiles.BACKENDS + beside)]
 
     def reference(self, backends):
         """The backend that is asked about the machine: a peer only if there
@@ -78,7 +78,14 @@ class Bench:
     def workloads(self, backend):
         """What `--list` prints: {workload: its line as a dict}."""
         lines = self._ask(backend, "--list").splitlines()
-        return {entry["workload"]: entry for entry in map(json.loads, lines)}
+        try:
+            return {entry["workload"]: dict(entry, axes=str(entry["axes"])) for entry in map(strictjson.parse, lines)}
+        except (ValueError, KeyError, TypeError) as e:
+            raise UnsupportedError("%s --list: %s" % (self.path(backend), e)) from None
+
+    def offers(self, backends):
+        """profiles.Offers of these backends."""
+        return profiles.Offers({b: self.workloads(b) for b in backends})
 
     def topology(self, backend, file):
         """Write hwloc's XML; False if it could not."""

@@ -7,7 +7,8 @@ import fnmatch
 
 from .errors import UsageError
 
-KEYS = ("n", "k", "bytes", "p", "c", "cap", "cs", "h", "remedy", "temp", "P", "place")
+KEYS = ("n", "k", "kib", "bytes", "p", "c", "cap", "cs", "h", "by", "delay", "load", "remedy", "stack", "temp", "P",
+        "place")
 PAIR_PLACES = ("free", "same-pu", "smt", "same-llc", "cross-llc", "cross-numa", "cross-package")
 POOL_PLACES = ("none", "compact", "scatter")
 # Where a cell says nothing of placement the system decides: `free` or `none`.

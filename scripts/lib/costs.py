@@ -21,27 +21,42 @@ OPERATION_NS = {
     "stack/grow": (60_000, 40_000, 0),
     "stack/grow_warm": (2_000, 40_000, 0),
     "stack/regrow": (1_000, 1_000, 0),
-    "spawn/tree": (200, 70_000, 0),
+    "spawn/tree": (90, 70_000, 0),
     "channel/select": (100, 8_000, 0),
-    "channel/sieve": (60, 6_000, 0),        # a message
+    "channel/sieve": (30, 6_000, 0),        # a message
     "sync/mutex": (200, 50, 0),
     "wake/timer": (1_000, 30_000, 0),
-    "parallel/fib": (300, 70_000, 0),       # a spawn
+    "parallel/fib": (100, 70_000, 0),       # a spawn
+    "switch/yield_multi": (60, 2_000, 0),
+    "switch/working_set": (2_000, 5_000, 0),
+    "sync/counter": (200, 2_000, 0),
+    "parallel/nqueens": (500, 50_000, 500),  # a solution, with the spawns that lead there
+    "io/echo": (10_000, 20_000, 0),
 }
+UNKNOWN_NS = (1_000, 50_000, 0)
+# What a process takes that waits more than it works.
+CASE_SECONDS = {"wake/hog": 0.45, "wake/idle": 1.1, "syscall/blocking": 0.3, "io/held": 1.5,
+                "stack/retained": 0.3, "wake/unpark": 0.1, "io/api_calls": 0.15}
+QUEENS = {6: 4, 8: 92, 10: 724, 12: 14_200}     # solutions
+UNPARKS = 50                        # wake-ups of one process of wake/unpark
 TASK_NS = (500, 70_000, 0)          # to create one and to end it
+MANY_TASKS = ("switch/yield", "switch/yield_multi", "sync/mutex", "sync/counter", "wake/timer")
 YIELDS = 30                         # of one task in one round of switch/yield
 THREADS = 32_768                    # alive at once, at most (pid_max)
-PARKED_NS = (8_000, 150_000, 0)     # a task of memory/parked
-SETTLE_SECONDS = 1.0                # until the kernel's own memory stands still
-CAPACITY_SECONDS = (profiles.CAPACITY_SECONDS + 3, 4, 0)
-PEER_FACTOR = 10                    # a peer, in units of gt
-HOG_SECONDS = 0.45                  # wake/hog, whatever runs beside
+PARKED_NS = (5_000, 90_000, 0)      # a task of memory/parked
+SETTLE_SECONDS = 0.85               # until the kernel's own memory stands still
+CAPACITY_SECONDS = (profiles.CAPACITY_SECONDS + 1.5, 3, 0)
+PEER_FACTOR = {"go": 3}             # a peer, in units of gt; the others 10
+GO_NS = {"parallel/fib": 1_000, "spawn/tree": 900, "spawn/storm": 800}     # where it is far from that
+CROWD = 50_000                      # tasks alive at once, from which each costs gt
+CROWD_NS = 3_000                    # so much instead, in spawn/parked_storm
 SLEEP_SECONDS = 0.01                # the shortest round of wake/timer
 PILOTS = 2                          # processes of one pilot
 
 
-def process_seconds(cell, backend):
-    """Seconds of one replicate of `cell` on `backend`."""
+def process_seconds(cell, backend, load_seconds=1):
+    """Seconds of one replicate of `cell` on `backend`. load_seconds: as in
+    profiles.Profile."""
     case, axes = cells.parse(cell)
     n = axes.get("n", 1)
     peer = peers.is_peer(backend)
@@ -52,26 +67,42 @@ def process_seconds(cell, backend):
         return CAPACITY_SECONDS[family]
     if case == "memory/parked":
         return START_SECONDS + n * PARKED_NS[family] * 1e-9 + (SETTLE_SECONDS if n >= 1000 else 0)
-    if case == "wake/hog":
-        return HOG_SECONDS + START_SECONDS
+    if case in CASE_SECONDS:
+        waits = UNPARKS * axes.get("delay", 0) * 1e-6
+        return CASE_SECONDS[case] + waits + START_SECONDS + axes.get("c", 0) * TASK_NS[family] * 1e-9
+    if profiles.is_share(cell):
+        return load_seconds + 1.3     # a second of warm-up before
     operations = _operations(case, axes, n)
     if case == "parallel/fib" and family:
         operations = min(operations, 2 * THREADS)   # refused soon after all can be alive
-    one_round = operations * OPERATION_NS[case][family] * 1e-9 * (PEER_FACTOR if peer else 1)
+    one_round = operations * _operation_ns(case, backend, family, n) * 1e-9
     if case == "wake/timer":
         one_round += SLEEP_SECONDS
     if case.startswith("stack/"):
         one_round *= 1 + axes.get("bytes", 0) / 65536
-    setup = 2 * n * TASK_NS[family] * 1e-9 if case in ("switch/yield", "sync/mutex", "wake/timer") else 0
+    setup = 2 * n * TASK_NS[family] * 1e-9 if case in MANY_TASKS else 0
     if profiles.one_round(cell):
         return one_round + setup + START_SECONDS
     return max(one_round, profiles.TARGET_MS / 1000) + one_round + setup + START_SECONDS
 
 
+def _operation_ns(case, backend, family, n):
+    if case == "spawn/parked_storm" and family == 0 and n > CROWD:
+        return CROWD_NS
+    if backend == "go" and case in GO_NS:
+        return GO_NS[case]
+    factor = PEER_FACTOR.get(backend, 10) if peers.is_peer(backend) else 1
+    return OPERATION_NS.get(case, UNKNOWN_NS)[family] * factor
+
+
 def _operations(case, axes, n):
     """Of one round; where rounds are short anyway, 1."""
-    if case == "switch/yield":
+    if case in ("switch/yield", "switch/yield_multi"):
         return YIELDS * n
+    if case == "parallel/nqueens":
+        return QUEENS.get(n, 1)
+    if case == "io/echo":
+        return axes["c"]
     if case == "channel/sieve":
         return axes["k"] * (70 + axes["k"] // 2)     # messages, as counted
     if case == "parallel/fib":
@@ -96,12 +127,19 @@ def replicates(profile, cell, kind, seconds):
     return counts[kind]
 
 
+def backend_replicates(profile, backend, count):
+    """How many of a cell's replicates a backend takes part in."""
+    most = profiles.PROFILES[profile].peer_replicates
+    return min(count, most) if most and peers.is_peer(backend) else count
+
+
 def cell_seconds(profile, cell):
     """(replicates, seconds) of a profiles.Cell, pilots included."""
     if cell.missing or not cell.backends:
         return 0, 0.0
-    each = [process_seconds(cell.name, b) for b in cell.backends]
+    each = [process_seconds(cell.name, b, profiles.PROFILES[profile].load_seconds) for b in cell.backends]
     count = replicates(profile, cell.name, cell.kind, max(each))
-    piloted = 0 if cell.kind in ("once", "capacity") else sum(
+    piloted = 0 if cell.kind in ("once", "capacity") or profiles.is_share(cell.name) else sum(
         pilot_seconds(cell.name, b) for b in cell.backends)
-    return count, count * sum(each) + piloted
+    run = sum(s * backend_replicates(profile, b, count) for s, b in zip(each, cell.backends))
+    return count, run + piloted

@@ -19,9 +19,10 @@ def facts(bench):
 def main(settings, out):
     bench = bench_module.Bench(settings.bench_dir)
     known, built, remark = facts(bench)
-    backends = built if not settings.backend and not settings.with_peers else bench.pick(
-        settings.backend, settings.with_peers)
-    plan = planning.make(settings.profile, known, backends, settings.filter, settings.place)
+    if bench.built() or settings.backend or settings.with_peers:
+        built = bench.pick(settings.backend, settings.with_peers, profiles.PROFILES[settings.profile].beside)
+    offers = bench.offers(built) if remark is None else None
+    plan = planning.make(settings.profile, known, built, settings.filter, settings.place, offers)
     for line in _lines(plan, remark):
         print(errors.printable(line), file=out)
     return errors.OK
@@ -41,7 +42,7 @@ def _lines(plan, remark):
         "sum", "", total, planning.minutes(total), planning.minutes(plan.profile_data.limit_seconds))
     yield ""
     yield from _skipped(plan.skipped)
-    yield from coverage.lines()
+    yield from coverage.lines(plan.unbuilt)
 
 
 def _skipped(skipped):

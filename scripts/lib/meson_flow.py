@@ -90,8 +90,8 @@ def run_group(shared, root, build, group, display):
 
 def _run_in_session(shared, found, settings, group, display, interrupts):
     bench = bench_module.Bench(settings.bench_dir)
-    backends = bench.pick(())
-    plan = run.make_plan(settings, run.ask(bench, backends, settings), backends)
+    backends = bench.pick((), beside=profiles.PROFILES[settings.profile].beside)
+    plan = run.make_plan(settings, run.ask(bench, backends, settings), backends, bench.offers(backends))
     opened = run.Opened(settings, found["run"], bench, plan, found["name"])
     for line in planning.summary(plan, "%s, group %s" % (opened.name, group)):
         display.note(line)

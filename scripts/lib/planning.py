@@ -9,10 +9,11 @@ SLOWEST_NAMED = 5
 
 class Plan:
     """cells: those this machine runs. skipped: (cell, backend, reason), once
-    each. profile: the name."""
+    each. unbuilt: what the profile names and no executable has. profile: the
+    name."""
 
-    def __init__(self, profile, run_cells, skipped):
-        self.profile, self.cells, self.skipped = profile, run_cells, skipped
+    def __init__(self, profile, run_cells, skipped, unbuilt=()):
+        self.profile, self.cells, self.skipped, self.unbuilt = profile, run_cells, skipped, tuple(unbuilt)
         self.left_out = []   # (cell, reason), by fit()
 
     @property
@@ -20,10 +21,11 @@ class Plan:
         return profiles.PROFILES[self.profile]
 
 
-def make(profile, machine, backends, filters=(), place=None):
+def make(profile, machine, backends, filters=(), place=None, offers=None):
     """The plan of `profile` on `machine` (profiles.Machine), for these
-    backends; UsageError for a filter or placement that selects nothing."""
-    expanded = profiles.expand(profile, machine)
+    backends and what they offer (profiles.Offers); UsageError for a filter or
+    placement that selects nothing."""
+    expanded = profiles.expand(profile, machine, offers)
     chosen = set(cells.select([c.name for c in expanded], filters))
     if place is not None:
         chosen = {n for n in chosen if has_place(n, place)}
@@ -43,7 +45,7 @@ def make(profile, machine, backends, filters=(), place=None):
         skipped += [(cell.name, b, reason) for b, reason in cell.refused.items()]
     if not run_cells and not skipped:
         raise UsageError("the backends and filters given select no cell of profile %s" % profile)
-    return Plan(profile, run_cells, skipped)
+    return Plan(profile, run_cells, skipped, profiles.unbuilt(profile, offers or profiles.Offers()))
 
 
 def check_place(place):
@@ -91,6 +93,8 @@ def summary(plan, machine_name):
     slowest = sorted(estimates, key=lambda c: -estimates[c][1])[:SLOWEST_NAMED]
     if slowest:
         lines.append("slowest: " + ", ".join("%s %.0f s" % (c, estimates[c][1]) for c in slowest))
+    if plan.unbuilt:
+        lines.append("not built: " + ", ".join(plan.unbuilt))
     reasons = {}
     for cell, backend, reason in plan.skipped:
         reasons.setdefault(reason, []).append((cell, backend))

@@ -1,17 +1,17 @@
-"""The profiles as data: which cells, on which backends, how often.
-
-The rows are the design's table of profiles as far as it is built; what this
-version leaves out of it is in coverage.py, so that `greenbench list`
-can name it. costs.py estimates how long a cell takes.
+"""The profiles: rows (profile_rows.py) become cells for the machine at hand
+and for the executables that are built. costs.py estimates how long a cell
+takes.
 """
 
-from . import cells
+from . import cells, profile_rows
+from .profile_rows import ALL, BACKENDS, DISTANT, NEAREST, PLACED, POWERS, SEVERAL, TWO_PAIRS
 
-BACKENDS = ("gt", "pthread", "pthread-futex", "pthread-pool")
-GROUPS = ("spawn", "switch", "channel", "stack", "memory", "sync", "wake", "parallel")
+GROUPS = ("spawn", "switch", "channel", "stack", "memory", "sync", "wake", "parallel", "syscall", "io")
 
-# Tasks on a pool run to completion: only these cases are offered there.
-POOL_CASES = ("spawn/one", "spawn/storm")
+# Tasks on a pool run to completion: only these cases are offered there, as the
+# executables' --list says too.
+POOL_CASES = ("spawn/one", "spawn/storm", "parallel/nqueens", "io/rest")
+ONE_CPU = "needs 2 CPUs, 1 is allowed"
 POOL_REASON = "not offered: a pooled task that blocks can deadlock the pool"
 
 # What a runtime does about tasks that never yield; nothing else can leave it.
@@ -19,21 +19,33 @@ REMEDY_BACKENDS = ("gt",)
 REMEDY_REASON = "not offered: the kernel preempts threads that never yield, whatever the process does"
 
 # Cases of two tasks, whose placement is an axis.
-PAIR_CASES = ("switch/handoff", "switch/line", "channel/ping_pong")
+PAIR_CASES = ("switch/handoff", "switch/line", "channel/ping_pong", "wake/unpark")
 
 # Cases whose cells run in exactly one round.
-ONE_ROUND_CASES = ("memory/parked", "memory/capacity")
+ONE_ROUND_CASES = ("memory/parked", "memory/capacity", "stack/retained", "wake/idle", "io/held")
+
+# A service whose load is a share of what the slowest backend can take, found
+# by pilots of the cell on the right.
+LOADED_CASE, FULL_LOAD_CELL = "io/rest", "io/rest/load:max/P:1"
 
 TARGET_MS = 60
 SPIN_NS = 50_000
 CHEAP_MS = 150         # a process above this is heavy
 CAPACITY_SECONDS = 20  # time budget of memory/capacity
+PIDS_RESERVE = 1000    # processes left to the session whose cgroup limits them, but in profile full
 
-ALL = "all CPUs"       # P: every CPU this process may use
-PAIRS = "pairs"        # place: free, and each placement of two CPUs
-PLACED = "placed"      # the same without free
-DISTANT = "distant"    # place: each placement on two CPUs
-TWO_PAIRS = "two"      # place: same-pu and the nearest pair of two CPUs
+
+def is_share(cell):
+    """Whether a cell's load is a share of the slowest backend's capacity."""
+    case, axes = cells.parse(cell)
+    return case == LOADED_CASE and axes.get("load") != "max"
+
+
+def fixed_rounds(profile, cell):
+    """Rounds of a cell that no pilot is asked for; None for the others. A round of a share is a second."""
+    if is_share(cell):
+        return PROFILES[profile].load_seconds
+    return 1 if one_round(cell) else None
 
 
 def one_round(cell):
@@ -45,146 +57,22 @@ def one_round(cell):
 
 class Profile:
     """replicates: of cheap, heavy and capacity cells. limit_seconds: what
-    the whole may take; cells beyond it are left out by name."""
+    the whole may take; cells beyond it are left out by name. beside: the peers
+    that run without being asked for, where they are built. load_seconds: of
+    one process of a service under load. peer_replicates: peers run in that
+    many rounds at most, so that they take less of the time."""
 
-    def __init__(self, replicates, limit_seconds, rows):
-        self.replicates, self.limit_seconds, self.rows = replicates, limit_seconds, rows
-
-
-class Row:
-    """One case with its axis values. Every combination of the values is a
-    cell; `P` and `place` are expanded for the machine at hand. kind: "timed"
-    (cheap or heavy, as measured), "heavy", "once" or "capacity"."""
-
-    def __init__(self, case, kind="timed", backends=BACKENDS, **axes):
-        self.case, self.kind, self.backends, self.axes = case, kind, backends, axes
-
-
-def _quick():
-    return [
-        Row("spawn/one", P=(1, ALL)),
-        Row("spawn/storm", n=(1000,), temp=("warm", "cold"), P=(ALL,)),
-        Row("spawn/parked_storm", n=(1000,), P=(ALL,)),
-        Row("spawn/tree", n=(1000,), P=(ALL,)),
-        Row("switch/yield", n=(2, 1000), P=(1,)),
-        Row("switch/handoff", place=TWO_PAIRS),
-        Row("switch/line", place=DISTANT),
-        Row("channel/ping_pong", cap=(0, 1), place=TWO_PAIRS),
-        Row("channel/prod_cons", p_c=((1, 1),), cap=(128,), P=(ALL,)),
-        Row("channel/select", k=(2,), P=(ALL,)),
-        Row("channel/sieve", k=(50,), P=(ALL,)),
-        Row("stack/grow", bytes=(65536,), P=(1,)),
-        Row("stack/grow_warm", bytes=(65536,), P=(1,)),
-        Row("stack/regrow", bytes=(65536,), P=(1,)),
-        Row("memory/parked", n=(1000,), kind="heavy", P=(ALL,)),
-        Row("sync/mutex", n=(100,), cs=(0,), P=(ALL,)),
-        Row("wake/timer", n=(100,), P=(ALL,)),
-        Row("wake/hog", h=(4,), remedy=("on",), P=(ALL,)),
-        Row("parallel/fib", n=(14,), P=(ALL,)),
-    ]
-
-
-def _default():
-    gt_and_pool = ("gt", "pthread-pool")
-    depths = (4096, 65536, 1048576)
-    return [
-        Row("spawn/one", P=(1, ALL)),
-        Row("spawn/storm", n=(100, 1000), temp=("warm", "cold"), P=(1, ALL)),
-        Row("spawn/storm", n=(10_000,), temp=("warm", "cold"), P=(ALL,)),
-        Row("spawn/storm", n=(100_000, 1_000_000), temp=("warm",), P=(ALL,), backends=gt_and_pool),
-        Row("spawn/parked_storm", n=(100, 1000, 10_000), P=(ALL,)),
-        Row("spawn/parked_storm", n=(100_000, 1_000_000), P=(ALL,), backends=("gt",), kind="once"),
-        Row("spawn/tree", n=(1000,), P=(ALL,)),
-        Row("spawn/tree", n=(1_000_000,), P=(1, ALL), backends=("gt",)),
-        Row("switch/yield", n=(2, 10, 100, 1000), P=(1,)),
-        Row("switch/yield", n=(10_000,), P=(1,), kind="once"),   # 3 s a process on threads
-        Row("switch/handoff", place=PAIRS),
-        Row("switch/line", place=DISTANT),
-        Row("channel/ping_pong", cap=(0,), place=PAIRS),
-        Row("channel/ping_pong", cap=(1, 128), place=PLACED),    # free: 10 s a cell, and no headline
-        Row("channel/prod_cons", p_c=((1, 1), (4, 4)), cap=(128,), P=(1, ALL)),
-        Row("channel/select", k=(2,), P=(1, ALL)),
-        Row("channel/sieve", k=(100,), P=(ALL,)),
-        Row("channel/sieve", k=(2000,), P=(1, ALL), backends=("gt",)),
-        Row("stack/grow", bytes=depths, P=(1,)),
-        Row("stack/grow_warm", bytes=depths, P=(1,)),
-        Row("stack/regrow", bytes=depths, P=(1,)),
-        Row("memory/parked", n=(100, 1000, 10_000), kind="heavy", P=(ALL,)),
-        Row("memory/parked", n=(100_000, 1_000_000), backends=("gt",), kind="once", P=(ALL,)),
-        Row("memory/capacity", kind="capacity", P=(ALL,)),
-        Row("sync/mutex", n=(2, 100), cs=(0,), P=(ALL,)),
-        Row("sync/mutex", n=(100,), cs=(0,), P=(1,)),
-        Row("wake/timer", n=(100,), P=(ALL,)),
-        Row("wake/timer", n=(10_000,), P=(ALL,), kind="once"),   # 2 s a process on threads
-        Row("wake/hog", h=(4,), remedy=("on", "off"), P=(ALL,)),
-        Row("parallel/fib", n=(16,), P=(1, ALL)),
-        Row("parallel/fib", n=(30,), P=(1, ALL), backends=("gt",)),
-    ]
-
-
-def _full():
-    depths = (4096, 65536, 1048576, 16 << 20, 64 << 20)
-    return [
-        Row("spawn/one", P=(1, ALL)),
-        Row("spawn/storm", n=(100, 1000, 10_000), temp=("warm", "cold"), P=(1, ALL)),
-        Row("spawn/storm", n=(100_000, 1_000_000), temp=("warm",), P=(ALL,), kind="capacity"),
-        Row("spawn/parked_storm", n=(100, 1000, 10_000), P=(ALL,)),
-        Row("spawn/parked_storm", n=(100_000, 1_000_000), P=(ALL,), kind="capacity"),
-        Row("spawn/tree", n=(1000, 10_000), P=(1, ALL)),
-        Row("spawn/tree", n=(100_000, 1_000_000), P=(1, ALL), kind="capacity"),
-        Row("switch/yield", n=(2, 10, 100, 1000, 10_000), P=(1,)),
-        Row("switch/yield", n=(100_000,), P=(1,), backends=("gt",)),
-        Row("switch/handoff", place=PAIRS),
-        Row("switch/line", place=DISTANT),
-        Row("channel/ping_pong", cap=(0, 1, 128, 1024), place=PAIRS),
-        Row("channel/prod_cons", p_c=((1, 1), (4, 4)), cap=(128, 1024), P=(1, ALL)),
-        Row("channel/select", k=(2, 4, 8), P=(1, ALL)),
-        Row("channel/sieve", k=(100, 200), P=(1, ALL)),
-        Row("channel/sieve", k=(2000,), P=(1, ALL), kind="once"),   # 20 s a round on threads
-        Row("stack/grow", bytes=depths, P=(1,)),
-        Row("stack/grow_warm", bytes=depths, P=(1,)),
-        Row("stack/regrow", bytes=depths, P=(1,)),
-        Row("memory/parked", n=(100, 1000, 10_000), kind="heavy", P=(ALL,)),
-        Row("memory/parked", n=(100_000, 1_000_000), kind="capacity", P=(ALL,)),
-        Row("memory/capacity", kind="capacity", P=(ALL,)),
-        Row("sync/mutex", n=(1, 2, 100), cs=(0, 1000), P=(1, ALL)),
-        Row("wake/timer", n=(100, 1000, 10_000), P=(1, ALL)),
-        Row("wake/hog", h=(0, 4), remedy=("on", "off"), P=(ALL,)),
-        Row("parallel/fib", n=(16, 18), P=(1, ALL)),
-        Row("parallel/fib", n=(30,), P=(1, ALL), kind="capacity"),
-    ]
-
-
-def _peers():
-    """One row for each goal that the runtime has set itself beside the peers; threads only where they are up to it."""
-    light = ("gt",)     # and the peers, which go where gt does
-    return [
-        Row("switch/yield", n=(2,), P=(1,)),
-        Row("switch/yield", n=(10_000,), P=(1,), backends=light),
-        Row("switch/line", place=DISTANT),
-        Row("spawn/one", P=(1, ALL)),
-        Row("spawn/storm", n=(1_000_000,), temp=("warm",), P=(1, ALL), backends=("gt", "pthread-pool")),
-        Row("spawn/parked_storm", n=(1_000_000,), P=(1, ALL), backends=light),
-        Row("channel/ping_pong", cap=(0,), place=PAIRS),
-        Row("channel/prod_cons", p_c=((1, 1),), cap=(128,), P=(1, ALL)),
-        Row("spawn/tree", n=(1_000_000,), P=(1, ALL), backends=light),
-        Row("parallel/fib", n=(30,), P=(1, ALL), backends=light),
-        Row("channel/select", k=(2,), P=(1, ALL)),
-        Row("channel/sieve", k=(2000,), P=(1, ALL), backends=light),
-        Row("sync/mutex", n=(100,), cs=(0,), P=(1, ALL)),
-        Row("wake/timer", n=(10_000,), P=(ALL,)),
-        Row("wake/hog", h=(4,), remedy=("on",), P=(ALL,)),
-        Row("stack/grow", bytes=(65536,), P=(1,)),
-        Row("stack/grow_warm", bytes=(65536,), P=(1,)),
-        Row("memory/parked", n=(10_000,), kind="heavy", P=(ALL,)),
-    ]
+    def __init__(self, replicates, limit_seconds, rows, beside=(), load_seconds=1, peer_replicates=None):
+        self.replicates, self.limit_seconds, self.rows, self.beside = replicates, limit_seconds, rows, beside
+        self.load_seconds, self.peer_replicates = load_seconds, peer_replicates
 
 
 PROFILES = {
-    "quick": Profile({"cheap": 6, "heavy": 6, "once": 1, "capacity": 1}, 90, _quick()),
-    "default": Profile({"cheap": 10, "heavy": 6, "once": 1, "capacity": 1}, 360, _default()),
-    "full": Profile({"cheap": 20, "heavy": 10, "once": 1, "capacity": 3}, 3600, _full()),
-    "peers": Profile({"cheap": 10, "heavy": 6, "once": 1, "capacity": 1}, 1800, _peers()),
+    "quick": Profile({"cheap": 6, "heavy": 6, "few": 3, "once": 1, "capacity": 1}, 90, profile_rows.quick()),
+    "default": Profile({"cheap": 10, "heavy": 6, "few": 3, "once": 1, "capacity": 1}, 480, profile_rows.default(), ("go",),
+                       peer_replicates=6),
+    "full": Profile({"cheap": 20, "heavy": 10, "few": 3, "once": 1, "capacity": 3}, 3600, profile_rows.full(), ("go",), 10),
+    "peers": Profile({"cheap": 10, "heavy": 6, "few": 3, "once": 1, "capacity": 1}, 1800, profile_rows.peers()),
 }
 
 
@@ -211,6 +99,31 @@ class Machine:
         return next((p for p in order if self.offers(p) is True), None)
 
 
+class Offers:
+    """What the executables say with --list. listed: {backend: {case: its line}}; without it everything is taken to be
+    there, for plans that are made before anything is built."""
+
+    def __init__(self, listed=None):
+        self.listed = listed or {}
+
+    def built(self, case, axes):
+        """Whether any executable has the case, with these axes."""
+        having = [cases[case] for cases in self.listed.values() if case in cases]
+        return not self.listed or any(set(axes) - {"place"} <= set(entry["axes"].split()) for entry in having)
+
+    def why_not(self, backend, case, axes):
+        """Why the backend does not run a cell that is built, in one line; None if it does."""
+        entry = self.listed.get(backend, {}).get(case)
+        offered = entry.get("offered", True) if entry else backend != "pthread-pool" or case in POOL_CASES
+        if not offered:
+            return POOL_REASON
+        if axes.get("remedy") == "off" and backend not in REMEDY_BACKENDS:
+            return REMEDY_REASON
+        if self.listed.get(backend) is not None and entry is None:
+            return "not built into bench_%s" % backend
+        return None
+
+
 class Cell:
     """A cell of a plan. missing: why this machine cannot offer it, or None.
     backends: those that run it; refused: {backend: reason}."""
@@ -224,27 +137,36 @@ class Cell:
         return cells.group(self.name)
 
 
-def expand(profile, machine):
-    """Every cell of the profile on this machine, those it cannot offer too."""
+def expand(profile, machine, offers=None):
+    """Every cell of the profile on this machine that is built, those it cannot offer too."""
+    offers = offers or Offers()
     result, seen = [], set()
     for row in PROFILES[profile].rows:
         for axes, missing in _combinations(row, machine):
             cell = cells.name(row.case, axes)
-            if cell in seen:
+            if cell in seen or not offers.built(row.case, axes):
                 continue
             seen.add(cell)
-            offered, refused = _offered(row, axes)
-            result.append(Cell(cell, row.kind, offered, refused, missing))
+            refused = {b: offers.why_not(b, row.case, axes) for b in row.backends}
+            offered = [b for b in row.backends if refused[b] is None]
+            result.append(Cell(cell, row.kind, offered, {b: r for b, r in refused.items() if r}, missing))
     return result
 
 
-def _offered(row, axes):
-    refused = {}
-    if axes.get("remedy") == "off":
-        refused.update((b, REMEDY_REASON) for b in row.backends if b not in REMEDY_BACKENDS)
-    if row.case not in POOL_CASES and "pthread-pool" in row.backends:
-        refused["pthread-pool"] = POOL_REASON
-    return [b for b in row.backends if b not in refused], refused
+def unbuilt(profile, offers):
+    """The cases and axis values of a profile that no executable has: what `list` names as not built."""
+    found = []
+    for row in PROFILES[profile].rows:
+        words = " ".join([row.case] + ["%s:%s" % (key, value) for key in ("stack",) for value in row.axes.get(key, ())])
+        if not offers.built(row.case, _keys(row)) and words not in found:
+            found.append(words)
+    return found
+
+
+def _keys(row):
+    """The axes of the cells of a row."""
+    keys = set(row.axes) - {"p_c"} | ({"p", "c"} if "p_c" in row.axes else set())
+    return keys | {"P"}
 
 
 def _combinations(row, machine):
@@ -254,7 +176,7 @@ def _combinations(row, machine):
         if key == "place":
             expanded = _pair_places(values, machine)
         elif key == "P":
-            expanded = [({"P": p}, None) for p in _cpu_counts(values, machine)]
+            expanded = _cpu_counts(values, machine)
         elif key == "p_c":
             expanded = [({"p": p, "c": c}, None) for p, c in values]
         else:
@@ -264,12 +186,20 @@ def _combinations(row, machine):
 
 
 def _cpu_counts(values, machine):
-    counts = [machine.ncpu if v == ALL else v for v in values]
-    return sorted(set(counts))
+    """SEVERAL is a cell of two CPUs that is missing where there is one."""
+    if values == POWERS:
+        values = [p for p in (1 << i for i in range(10)) if p < machine.ncpu] + [ALL]
+    counts = sorted({machine.ncpu if v in (ALL, SEVERAL) else v for v in values})
+    if SEVERAL in values and machine.ncpu < 2:
+        return [({"P": 2}, ONE_CPU)]
+    return [({"P": p}, None) for p in counts]
 
 
 def _pair_places(which, machine):
     """Two tasks on one CPU at P=1; on two CPUs, and left free, at P=2."""
+    if which == NEAREST:
+        nearest = machine.nearest_pair()
+        return [({"P": 2, "place": nearest or "same-llc"}, None if nearest else ONE_CPU)]
     result = [({"P": 1, "place": "same-pu"}, _lack(machine, "same-pu"))]
     if which == TWO_PAIRS:
         nearest = machine.nearest_pair()
@@ -278,7 +208,7 @@ def _pair_places(which, machine):
         result = []
     for place in cells.PAIR_PLACES:
         if place != "same-pu" and not (place == "free" and which in (PLACED, DISTANT)):
-            lack = "needs 2 CPUs, 1 is allowed" if machine.ncpu < 2 else _lack(machine, place)
+            lack = ONE_CPU if machine.ncpu < 2 else _lack(machine, place)
             result.append(({"P": 2, "place": place}, lack))
     return result
 

@@ -3,13 +3,15 @@
     write(run_dir, formats=("html", "md")) -> list of paths
 
 report.html is one file that needs nothing else: no script, no request. report.md links charts/*.svg beside it. A
-missing gnuplot costs the charts only; the report says how to draw them later. Everything is computed from the
-stored files, so writing it again gives the same text.
+missing gnuplot costs the charts only; the report says how to draw them later. latency/*.hgrm hold the histograms of
+latencies, one file for a cell on a backend, all its processes together. Everything is computed from the stored
+files, so writing it again gives the same text.
 """
 
 import os
+import re
 
-from . import plots, report_content, report_pages, samples
+from . import histogram, plots, report_content, report_pages, samples
 from .errors import CannotWriteError, UsageError
 from .report_model import Model
 from .store import write_text
@@ -29,6 +31,7 @@ def write_loaded(run, formats):
     model = Model(run)
     pictures = draw(model)
     store_charts(directory, pictures)
+    store_histograms(directory, model)
     sections = report_content.sections(model, pictures)
     paths = []
     for name in formats:
@@ -63,12 +66,28 @@ def store_charts(directory, pictures):
     drawn = [p for _, p in pictures if isinstance(p, report_content.Picture) and p.svg is not None]
     if not drawn:
         return
-    charts = os.path.join(directory, "charts")
-    try:
-        if os.path.islink(charts):
-            raise CannotWriteError("cannot write %s: it is a symbolic link" % charts)
-        os.makedirs(charts, exist_ok=True)
-    except OSError as error:
-        raise CannotWriteError("cannot write %s: %s" % (charts, error.strerror)) from None
+    charts = folder(directory, "charts")
     for picture in drawn:
         write_text(os.path.join(charts, picture.chart.name + ".svg"), picture.svg + "\n")
+
+
+def store_histograms(directory, model):
+    """latency/<cell>.<backend>.hgrm of every series whose samples hold counts; the text form that tools for
+    HdrHistogram read."""
+    for series in model.series.values():
+        merged = histogram.of_samples(series.good)
+        if merged is not None:
+            name = "%s.%s.hgrm" % (re.sub("[^A-Za-z0-9]+", "-", series.cell.name), series.backend)
+            write_text(os.path.join(folder(directory, "latency"), name), histogram.hgrm(merged))
+
+
+def folder(directory, name):
+    """A folder of the run, made if it is missing; never one that a link leads to."""
+    path = os.path.join(directory, name)
+    try:
+        if os.path.islink(path):
+            raise CannotWriteError("cannot write %s: it is a symbolic link" % path)
+        os.makedirs(path, exist_ok=True)
+    except OSError as error:
+        raise CannotWriteError("cannot write %s: %s" % (path, error.strerror)) from None
+    return path

@@ -20,9 +20,9 @@ SUBJECT = "gt"
 PLAIN = "pthread"
 FAMILY_PREFIX = "pthread"
 BACKEND_ORDER = ("gt", "pthread", "pthread-futex", "pthread-pool") + peers.PEERS
-GROUP_ORDER = ("spawn", "switch", "channel", "stack", "memory", "sync", "wake", "parallel")
-PAIR_WORKLOADS = ("switch/handoff", "switch/line", "channel/ping_pong")
-NUMERIC_AXES = ("n", "k", "bytes", "p", "c", "cap", "cs", "h", "P")
+GROUP_ORDER = ("spawn", "switch", "channel", "stack", "memory", "sync", "wake", "parallel", "syscall", "io")
+PAIR_WORKLOADS = ("switch/handoff", "switch/line", "channel/ping_pong", "wake/unpark")
+NUMERIC_AXES = ("n", "k", "kib", "bytes", "p", "c", "cap", "cs", "h", "delay", "P")
 PLACE_ORDER = ("", "same-pu", "smt", "same-llc", "cross-llc", "cross-numa", "cross-package", "free")
 KERNEL_MEMORY_FROM = 1000
 MEMORY_PARTS = ("user_bytes", "page_table_bytes", "kernel_stack_bytes", "slab_bytes")
@@ -71,8 +71,8 @@ def backend_key(name):
 
 
 class Metric:
-    """What a workload's value is: kind "time" (ns per operation), "lateness" (ns at the 99th percentile), "bytes"
-    (per task) or "tasks" (no cost at all)."""
+    """What a workload's value is: kind "time" (ns per operation), "cpu" (ns of CPU time per operation), "lateness"
+    (ns at the 99th percentile), "bytes" (per task) or "tasks" (no cost at all)."""
 
     def __init__(self, kind, value):
         self.kind, self.value = kind, value
@@ -107,7 +107,22 @@ def _lateness(sample):
     return (latency["p99"] or None) if latency else None
 
 
+def _cpu(sample):
+    return sample["cpu_ns_per_op"] or None
+
+
+def _user_bytes_per_task(sample):
+    memory = sample.get("memory")
+    if not memory or not memory.get("n") or not isinstance(memory.get("user_bytes"), int):
+        return None
+    return memory["user_bytes"] / memory["n"] if memory["user_bytes"] > 0 else None
+
+
 def metric_of(workload):
+    if workload == "wake/idle":
+        return Metric("cpu", _cpu)
+    if workload == "stack/retained":
+        return Metric("bytes", _user_bytes_per_task)
     if workload.startswith("wake/"):
         return Metric("lateness", _lateness)
     if workload == "memory/parked":

@@ -1,6 +1,6 @@
 """The tables of a report."""
 
-from . import peers, stats
+from . import peers, report_beside, stats
 from . import report_content as content
 from .chart_bars import split_of
 from .report_model import KERNEL_MEMORY_FROM, MEMORY_PARTS, SUBJECT, verdict_words
@@ -22,8 +22,9 @@ LOUDEST = 8
 def group(model, workloads):
     """The tables of one group: of times, of how late things were, of shares, of memory."""
     blocks = []
-    timed = [c for w in workloads if not w.startswith(("memory/", "wake/")) for c in model.of_workload(w)]
-    late = [c for w in workloads if w.startswith("wake/") for c in model.of_workload(w)]
+    timed = [c for w in workloads if not w.startswith(("memory/", "wake/")) and w != "stack/retained"
+             for c in model.of_workload(w)]
+    late = [c for w in workloads if w.startswith("wake/") and w != "wake/idle" for c in model.of_workload(w)]
     parked = [c for w in workloads if w == "memory/parked" for c in model.of_workload(w)]
     other = [c for w in workloads if w.startswith("memory/") and w not in ("memory/parked", "memory/capacity")
              for c in model.of_workload(w)]
@@ -31,7 +32,16 @@ def group(model, workloads):
         blocks.append(content.Table(TIME_HEADER, _rows(model, timed + other, _time_columns), True))
     if late:
         blocks.append(content.Table(LATENESS_HEADER, _rows(model, late, _lateness_columns), True))
+    if "wake/unpark" in workloads:
+        blocks.append(content.Paragraph("CPU time/op of wake/unpark is that of a wake-up: without what the waking task "
+                                        "spends on waiting."))
     blocks += _shares(model, timed)
+    blocks += report_beside.alone(model, timed) + report_beside.waits(model, timed)
+    blocks += report_beside.speedups(model, [c for c in timed if c.group == "parallel"])
+    blocks += report_beside.idle(model, model.of_workload("wake/idle") if "wake/idle" in workloads else [],
+                                 _ratio_columns)
+    blocks += report_beside.retained(model, model.of_workload("stack/retained") if "stack/retained" in workloads
+                                     else [], _ratio_columns)
     if parked:
         blocks.append(content.Table(MEMORY_HEADER, _rows(model, parked, _memory_columns), True))
     if "memory/capacity" in workloads:
@@ -99,7 +109,8 @@ def _lateness_columns(series):
     found = [s["latency"] for s in series.good if s.get("latency")]
     for key in LATENESS:
         columns.append((nanoseconds(stats.median([latency[key] for latency in found])) if found else "-", None))
-    cpu = [s["cpu_ns_per_op"] for s in series.good if s["cpu_ns_per_op"] is not None]
+    cpu = [c for c in (s["cpu_ns_per_op"] if s.get("wakeup_cpu_ns") is None else s["wakeup_cpu_ns"]
+                       for s in series.good) if c is not None]
     return columns + [(nanoseconds(stats.median(cpu)) if cpu else "-", None)]
 
 

@@ -69,7 +69,7 @@ def open_run(settings, warn):
     machine.json, topology.xml and plan.json. Raises GreenbenchError."""
     check_gt_variables(warn)
     bench = bench_module.Bench(settings.bench_dir)
-    backends = bench.pick(settings.backend, settings.with_peers)
+    backends = bench.pick(settings.backend, settings.with_peers, profiles.PROFILES[settings.profile].beside)
     if settings.place is not None:
         planning.check_place(settings.place)
     name = store.check_machine_name(settings.machine or machine.slug())
@@ -77,7 +77,7 @@ def open_run(settings, warn):
     path = store.create_run(settings.output, name, utc, machine.revision(settings.root)[0])
     try:
         told = ask(bench, backends, settings)
-        plan = make_plan(settings, told, backends)
+        plan = make_plan(settings, told, backends, bench.offers(backends))
         store.write_json(os.path.join(path, "machine.json"), machine.describe(
             settings.root, name, utc, settings.profile, settings.command, told))
         bench.topology(bench.reference(backends), os.path.join(path, "topology.xml"))
@@ -99,9 +99,9 @@ def ask(bench, backends, settings):
     return dict(told, peers=peers.versions(bench.directory, backends))
 
 
-def make_plan(settings, told, backends):
+def make_plan(settings, told, backends, offers):
     facts = profiles.Machine(len(machine.allowed_cpus()), told["placements"])
-    plan = planning.make(settings.profile, facts, backends, settings.filter, settings.place)
+    plan = planning.make(settings.profile, facts, backends, settings.filter, settings.place, offers)
     if settings.group:
         plan = planning.of_group(plan, settings.group)
         if not plan.cells and not plan.skipped:
@@ -109,19 +109,20 @@ def make_plan(settings, told, backends):
     return plan
 
 
-def write_plan(path, settings, state, recorded, plan):
+def write_plan(path, settings, state, recorded, plan, full_load=None):
     store.write_json(os.path.join(path, "plan.json"), {
         "schema": PLAN_SCHEMA, "state": state, "interrupted": state == "interrupted",
         "profile": settings.profile, "seed": settings.seed, "spin_ns": settings.spin_ns,
         "target_ms": profiles.TARGET_MS, "filter": settings.filter, "place": settings.place,
-        "cells": recorded,
+        "full_load": full_load, "cells": recorded,
         "left_out": [{"cell": c, "reason": r} for c, r in plan.left_out],
     })
 
 
 def options_of(settings):
     return runner.Options(settings.spin_ns, settings.mem or machine.memory_budget(),
-                          profiles.CAPACITY_SECONDS, settings.watchdog, settings.allow_debug)
+                          profiles.CAPACITY_SECONDS, settings.watchdog, settings.allow_debug,
+                          0 if settings.profile == "full" else profiles.PIDS_RESERVE)
 
 
 def set_timer_slack():
@@ -165,7 +166,7 @@ def run_session(current, opened, state_when_done="finished", earlier=()):
     finally:
         current.display.finish()
         write_plan(opened.path, opened.settings, state,
-                   {**dict(earlier), **current.plan_record()}, current.plan)
+                   {**dict(earlier), **current.plan_record()}, current.plan, current.options.full_load)
     return interrupted
 
 

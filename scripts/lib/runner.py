@@ -13,7 +13,7 @@ import signal
 import subprocess
 import time
 
-from . import samples, strictjson
+from . import machine, peers, profiles, samples, strictjson
 
 MAX_OUTPUT = 1 << 20
 MAX_REASON = 300
@@ -149,21 +149,38 @@ def utc_now():
 
 
 def oom_kills():
-    """How many processes the kernel has killed for memory since boot."""
+    """How many processes were killed for memory: {who counts: number}. The cgroup counts its own (v2: also those of
+    cgroups below), the kernel all since boot."""
+    files = [os.path.join(directory, name) for directory in machine.cgroup_dirs()
+             for name in ("memory.events", "memory.oom_control")]   # v2, v1
+    found = {"the kernel": _oom_kills_in("/proc/vmstat")}
+    nearest = next((file for file in files if os.path.exists(file)), None)
+    if nearest:
+        found["the cgroup"] = _oom_kills_in(nearest)
+    return found
+
+
+def _oom_kills_in(file):
     try:
-        with open("/proc/vmstat") as f:
+        with open(file) as f:
             return next((int(line.split()[1]) for line in f if line.startswith("oom_kill ")), 0)
     except (OSError, ValueError):
         return 0
 
 
+def oom_witness(before):
+    """Who has counted a kill since `before`, the closest first; None if nobody has."""
+    now = oom_kills()
+    return next((who for who in ("the cgroup", "the kernel") if now.get(who, 0) > before.get(who, 0)), None)
+
+
 def measure(exe, cell, backend, rounds, options, interrupts):
     """One replicate. options: Options. Returns a sample without the fields
     that say where in the session it stands."""
-    argv = [exe, "--cell", cell, "--rounds", str(rounds)] + options.arguments()
+    argv = [exe, "--cell", cell, "--rounds", str(rounds)] + options.arguments(cell, backend)
     utc, before = utc_now(), oom_kills()
     result = launch(argv, options.timeout, interrupts)
-    sample = _interpret(result, cell, backend, oom_kills() > before, options.timeout)
+    sample = _interpret(result, cell, backend, oom_witness(before), options.timeout)
     sample.update(utc=utc, wall_ms=round(result.wall_ms, 3), exit=result.exit)
     if sample.get("rounds") is None:
         sample["rounds"] = rounds
@@ -173,7 +190,7 @@ def measure(exe, cell, backend, rounds, options, interrupts):
 def pilot(exe, cell, backend, options, interrupts, target_ms):
     """What the pilot found: (dict with rounds and ns_per_round) or, if it
     ended badly, (None, sample that says how)."""
-    argv = [exe, "--pilot", "--cell", cell, "--target-ms", str(target_ms)] + options.arguments()
+    argv = [exe, "--pilot", "--cell", cell, "--target-ms", str(target_ms)] + options.arguments(cell, backend)
     utc, before = utc_now(), oom_kills()
     result = launch(argv, options.timeout, interrupts)
     try:
@@ -186,7 +203,7 @@ def pilot(exe, cell, backend, options, interrupts, target_ms):
         return found, None
     except (ValueError, KeyError, TypeError):
         pass
-    sample = _bad_pilot(result, cell, backend, oom_kills() > before, options.timeout)
+    sample = _bad_pilot(result, cell, backend, oom_witness(before), options.timeout)
     sample.update(utc=utc, wall_ms=round(result.wall_ms, 3), exit=result.exit)
     return None, sample
 
@@ -209,13 +226,18 @@ def _bad_pilot(result, cell, backend, oom, timeout):
 class Options:
     """What every process of a session is started with."""
 
-    def __init__(self, spin_ns, mem_budget, time_budget, timeout, allow_debug=False):
+    def __init__(self, spin_ns, mem_budget, time_budget, timeout, allow_debug=False, pids_reserve=0):
         self.spin_ns, self.mem_budget, self.time_budget = spin_ns, mem_budget, time_budget
-        self.timeout, self.allow_debug = timeout, allow_debug
+        self.timeout, self.allow_debug, self.pids_reserve = timeout, allow_debug, pids_reserve
+        self.full_load = None   # requests a second; found by the session
 
-    def arguments(self):
+    def arguments(self, cell, backend):
         argv = ["--spin-ns", str(self.spin_ns), "--mem-budget", str(self.mem_budget),
                 "--time-budget", str(self.time_budget)]
+        if self.pids_reserve and not peers.is_peer(backend):   # whose tasks are no processes of the system
+            argv += ["--pids-reserve", str(self.pids_reserve)]
+        if self.full_load and profiles.is_share(cell):
+            argv += ["--full-load", str(self.full_load)]
         return argv + (["--allow-debug"] if self.allow_debug else [])
 
 
@@ -259,7 +281,7 @@ def _how_it_ended(result, oom, timeout):
     except ValueError:
         reason = "killed by signal %d" % -result.exit
     if result.exit == -signal.SIGKILL:
-        reason += (": out of memory, the kernel's count of such kills rose" if oom
+        reason += (": out of memory, %s's count of such kills rose" % oom if oom
                    else ": perhaps out of memory, or by hand")
     elif _last_line(result.err):
         reason += ": " + _last_line(result.err)

@@ -19,13 +19,14 @@ from .errors import CannotWriteError, DataError
 
 SCHEMA = "greenbench.sample/1"
 MACHINE_SCHEMA = "greenbench.machine/1"
-MAX_LINE = 64 * 1024
+MAX_LINE = 256 * 1024      # a histogram is most of it
 MAX_SAMPLES = 200_000
 MAX_DOCUMENT = 1024 * 1024
 
 # What a bench executable prints, null where it measured nothing.
 PRINTED = ("schema", "cell", "backend", "status", "reason", "rounds", "unit", "operations", "gbench",
-           "ns_per_op", "cpu_ns_per_op", "ledger", "usage", "memory", "latency", "fairness", "limit", "env")
+           "ns_per_op", "cpu_ns_per_op", "ledger", "usage", "memory", "latency", "fairness", "alone_ns_per_op",
+           "wakeup_cpu_ns", "limit", "env")
 
 
 class Run:
@@ -81,7 +82,7 @@ def check_machine(file, machine):
 
 def read_samples(file, notes, forgive_cut=True):
     """All samples of one file; DataError at the first line that is wrong."""
-    lines = _read(file, MAX_LINE * 4096).split(b"\n")
+    lines = _read(file, MAX_LINE * 1024).split(b"\n")
     cut = lines.pop()
     if len(lines) > MAX_SAMPLES:
         raise DataError(file, MAX_SAMPLES + 1, "more than %d samples" % MAX_SAMPLES)

@@ -15,6 +15,8 @@ import math
 import os
 import re
 
+from . import histogram
+
 MAX_ERRORS = 20
 RUNNER_FIELDS = ("replicate", "round", "order", "utc", "wall_ms", "exit")
 SCHEMA_DIR = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "results", "schema")
@@ -244,6 +246,12 @@ def _check_sample_sense(sample):
             errors.append("status is ok but there is no ledger")
     elif not sample["reason"]:
         errors.append("status is %s but reason is empty" % status)
+    latency = sample.get("latency")
+    if latency and "counts" in latency:
+        try:
+            histogram.Histogram().merge(latency)
+        except ValueError as e:
+            errors.append("latency: %s" % e)
     if status == "limit" and sample["limit"] is None:
         errors.append("status is limit but limit is null")
     if gbench is not None and sample["ns_per_op"] is not None:

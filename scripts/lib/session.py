@@ -15,20 +15,23 @@ from . import cells, costs, planning, profiles, runner
 from .progress import State
 
 CAPACITY = "memory/capacity"
+FULL_LOAD_MS = 300      # of a pilot that finds how many requests a backend can take
 BAD = ("failed", "crashed", "timeout")
+PAIRED = ("timed", "heavy", "few")     # kinds of cells that run in rounds
 
 
 class Job:
     """One cell on one backend."""
 
-    def __init__(self, cell, backend):
+    def __init__(self, cell, backend, fixed_rounds=None):
         self.cell, self.backend = cell, backend
-        self.rounds, self.ns_per_round = 1, None
+        self.rounds, self.ns_per_round = fixed_rounds or 1, None
+        self.fixed = fixed_rounds is not None
         self.seconds = costs.process_seconds(cell.name, backend)
         self.done, self.over = 0, False
 
     def needs_pilot(self):
-        return self.cell.kind in ("timed", "heavy") and not profiles.one_round(self.cell.name)
+        return self.cell.kind in PAIRED and not self.fixed
 
     def take_pilot(self, found):
         ns_per_round = float(found["ns_per_round"] or 0)
@@ -49,7 +52,8 @@ class Session:
         self.order = order
         self.state = State()
         self.bad = []           # samples that failed, crashed or hung
-        self.jobs = {c.name: [Job(c, b) for b in c.backends] for c in plan.cells}
+        self.jobs = {c.name: [Job(c, b, profiles.fixed_rounds(plan.profile, c.name)) for b in c.backends]
+                     for c in plan.cells}
         self.replicates = {c.name: costs.replicates(plan.profile, c.name, c.kind, max(
             j.seconds for j in self.jobs[c.name])) for c in plan.cells}
 
@@ -58,6 +62,7 @@ class Session:
     def run(self):
         """Everything; runner.Interrupted if a signal ended it."""
         self._record_skips()
+        self._full_load()
         self._pilots()
         self._leave_out()
         self._rounds()
@@ -69,6 +74,22 @@ class Session:
             sample = runner.blank(cell, backend, "skipped", reason)
             sample.update(utc=runner.utc_now(), wall_ms=0, exit=77)
             self._keep(sample, 0, 0)
+
+    def _full_load(self):
+        """What the slowest backend can take, in requests a second, for the cells whose load is a share of it."""
+        backends = sorted({j.backend for name, jobs in self.jobs.items() if profiles.is_share(name) for j in jobs})
+        capacities = {}
+        for backend in backends:
+            self.interrupts.check()
+            found, _ = runner.pilot(self.bench.path(backend), profiles.FULL_LOAD_CELL, backend, self.options,
+                                    self.interrupts, FULL_LOAD_MS)
+            if found and found["ns_per_round"] and found.get("unit"):
+                capacities[backend] = float(found["unit"]) * 1e9 / float(found["ns_per_round"])
+        if capacities:
+            slowest = min(capacities, key=capacities.get)
+            self.options.full_load = max(1, int(capacities[slowest]))
+            self.display.note("%s: loads are shares of %d requests a second, what %s can take"
+                              % (profiles.LOADED_CASE, self.options.full_load, slowest))
 
     def _pilots(self):
         jobs = [j for group in self.jobs.values() for j in group if j.needs_pilot()]
@@ -112,7 +133,7 @@ class Session:
                 self._keep(sample, 0, 0)
 
     def _rounds(self):
-        names = [n for n, jobs in self.jobs.items() if jobs[0].cell.kind in ("timed", "heavy")]
+        names = [n for n, jobs in self.jobs.items() if jobs[0].cell.kind in PAIRED]
         round_number = 0
         while names:
             self.random.shuffle(names)
@@ -124,7 +145,7 @@ class Session:
             round_number += 1
 
     def _one_round(self, name, round_number):
-        jobs = [j for j in self.jobs[name] if not j.over]
+        jobs = [j for j in self.jobs[name] if not j.over and j.done < self._replicates_of(j)]
         self.random.shuffle(jobs)
         for job in jobs:
             self._replicate(job, round_number)
@@ -180,8 +201,11 @@ class Session:
 
     # --- how much is left ---
 
+    def _replicates_of(self, job):
+        return costs.backend_replicates(self.plan.profile, job.backend, self.replicates[job.cell.name])
+
     def _left_of(self, name):
-        return sum(j.seconds * max(0, self.replicates[name] - j.done)
+        return sum(j.seconds * max(0, self._replicates_of(j) - j.done)
                    for j in self.jobs[name] if not j.over)
 
     def _refresh(self, phase, pilots=()):

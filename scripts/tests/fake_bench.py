@@ -15,7 +15,9 @@ import sys
 PLACEMENTS = {"free": True, "same-pu": True, "smt": "one thread per core", "same-llc": True,
               "cross-llc": "one last-level cache", "cross-numa": "one NUMA node",
               "cross-package": "one package", "none": True}
-BLOCKING = {"spawn/one": False, "spawn/storm": False}
+# Axes by workload, and those of them that a pool offers; the tests fill them in.
+LISTED = {}
+POOLED = ()
 
 
 def main(argv):
@@ -26,14 +28,20 @@ def main(argv):
                           "compiler": "fake", "flags": "-O3", "gbench_version": "0", "hwloc_version": "0",
                           "optimized": os.environ.get("FAKE_BENCH_DEBUG") is None}))
         return 0
+    if "--list" in argv:
+        for case, axes in json.loads(os.environ.get("FAKE_BENCH_LIST", json.dumps(LISTED))).items():
+            print(json.dumps({"workload": case, "axes": axes, "needs_blocking": False, "pair": False,
+                              "one_round": False, "offered": backend != "pthread-pool" or case in POOLED}))
+        return 0
     if "--topology" in argv:
         with open(options["--topology"], "w") as f:
             f.write("<topology/>\n")
         return 0
-    return run(backend, options["--cell"], "--pilot" in argv, int(options.get("--rounds") or 1))
+    return run(backend, options["--cell"], "--pilot" in argv, int(options.get("--rounds") or 1),
+               {name: options[name] for name in ("--full-load", "--pids-reserve") if name in options})
 
 
-def run(backend, cell, pilot, rounds):
+def run(backend, cell, pilot, rounds, told):
     mode = "pilot" if pilot else "measure"
     number = 0
     if os.environ.get("FAKE_BENCH_LOG"):
@@ -48,9 +56,10 @@ def run(backend, cell, pilot, rounds):
     if action in ACTIONS:
         return ACTIONS[action](backend, cell, rounds)
     if pilot:
-        print(json.dumps({"cell": cell, "rounds": 4, "ns_per_round": 1e6, "status": "ok"}))
+        ns = {"pthread": 4e6}.get(backend, 1e6)
+        print(json.dumps({"cell": cell, "rounds": 4, "unit": 1000, "ns_per_round": ns, "status": "ok"}))
         return 0
-    line = json.dumps(sample(backend, cell, rounds))
+    line = json.dumps(sample(backend, cell, rounds, told=told))
     if action in MISPRINTS:
         line = MISPRINTS[action](line)
         sys.stdout.write(line)
@@ -93,6 +102,16 @@ def die(signum):
 def hang(backend, cell, rounds):
     while True:
         signal.pause()
+
+
+def eat(backend, cell, rounds):
+    """All memory that the cgroup named by FAKE_BENCH_CGROUP allows, and more."""
+    with open(os.path.join(os.environ["FAKE_BENCH_CGROUP"], "cgroup.procs"), "w") as f:
+        f.write(str(os.getpid()))
+    eaten = []
+    while len(eaten) < 1024:
+        eaten.append(b"x" * (1 << 20))
+    return 1
 
 
 def hang_with_child(backend, cell, rounds):
@@ -150,7 +169,7 @@ def tell_and_hang(backend, cell, rounds):
     return hang(backend, cell, rounds)
 
 
-ACTIONS = {"crash": die(signal.SIGSEGV), "killed": die(signal.SIGKILL), "hang": hang,
+ACTIONS = {"crash": die(signal.SIGSEGV), "killed": die(signal.SIGKILL), "hang": hang, "eat": eat,
            "hang_with_child": hang_with_child, "flood": flood, "failed": failed, "limit": limited,
            "skipped": skipped, "endless": endless, "refuse": refuse, "interrupt": interrupt_parent(signal.SIGINT),
            "terminate": interrupt_parent(signal.SIGTERM), "tell_and_hang": tell_and_hang}

@@ -17,6 +17,8 @@ BACKENDS = ("gt", "pthread", "pthread-futex", "pthread-pool")
 if SCRIPTS not in sys.path:
     sys.path.insert(0, SCRIPTS)
 
+from lib import cells, profiles
+
 
 def processes_naming(text):
     """Process numbers whose command line holds `text` (pgrep is not everywhere)."""
@@ -31,6 +33,16 @@ def processes_naming(text):
     return found
 
 
+def listed_axes():
+    """What --list would say of every workload that a profile names: {case: its axes}."""
+    found = {}
+    for profile in profiles.PROFILES.values():
+        for row in profile.rows:
+            keys = set(row.axes) - {"p_c"} | ({"p", "c"} if "p_c" in row.axes else set())
+            found.setdefault(row.case, {"P", "place"}).update(keys)
+    return {case: " ".join(k for k in cells.KEYS if k in keys) for case, keys in found.items()}
+
+
 def left_over(text):
     """Those of processes_naming() that do not go away. A killed process is there until it has run once more, which
     on a busy machine takes a while."""
@@ -38,6 +50,64 @@ def left_over(text):
     while processes_naming(text) and time.monotonic() < deadline:
         time.sleep(0.01)
     return processes_naming(text)
+
+
+class ChildCgroup:
+    """A child of this process's cgroup with a limit of its own, v1 or v2; SkipTest where none can be made. limits:
+    {file: value}; those of the other version are not there, and swap need not be."""
+
+    def __init__(self, controller, limits):
+        self.controller, self.limits, self.path = controller, limits, None
+
+    def __enter__(self):
+        for directory in self._parents():
+            path = os.path.join(directory, "greenbench-test-%d" % os.getpid())
+            try:
+                os.mkdir(path)
+            except OSError:
+                continue
+            if any([self._set(path, file, value) for file, value in self.limits.items()]):
+                self.path = path
+                return self
+            os.rmdir(path)
+        raise unittest.SkipTest("no cgroup with a limit of %s can be made here" % self.controller)
+
+    def _parents(self):
+        with open("/proc/self/cgroup") as f:
+            for line in f:
+                _, controllers, path = line.rstrip("\n").split(":", 2)
+                if controllers == "" or self.controller in controllers.split(","):
+                    directory = "/sys/fs/cgroup/" + controllers + path
+                    if os.path.exists(os.path.join(directory, "cgroup.procs")):
+                        yield directory
+
+    @staticmethod
+    def _set(path, file, value):
+        try:
+            with open(os.path.join(path, file), "r+") as f:
+                f.write(str(value))
+            return True
+        except OSError:
+            return False
+
+    def __exit__(self, *exc):
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            try:
+                return os.rmdir(self.path)
+            except OSError:      # a process that was killed has not quite left it
+                time.sleep(0.01)
+        os.rmdir(self.path)
+
+
+def memory_cgroup(limit):
+    """For processes that are to run out of memory."""
+    return ChildCgroup("memory", {"memory.max": limit, "memory.swap.max": 0, "memory.limit_in_bytes": limit,
+                                  "memory.memsw.limit_in_bytes": limit})
+
+
+def pids_cgroup(limit):
+    return ChildCgroup("pids", {"pids.max": limit})
 
 
 class Case(unittest.TestCase):
@@ -63,6 +133,8 @@ class Case(unittest.TestCase):
         os.makedirs(directory, exist_ok=True)
         with open(os.path.join(TESTS, "fake_bench.py")) as f:
             program = "#!%s -IS\n" % sys.executable + f.read()   # starts in 10 ms, not in 60
+        program = program.replace("LISTED = {}", "LISTED = %r" % listed_axes()).replace(
+            "POOLED = ()", "POOLED = %r" % (profiles.POOL_CASES,))
         for backend in backends:
             path = os.path.join(directory, "bench_" + backend)
             with open(path, "w") as f:
@@ -102,11 +174,11 @@ class Case(unittest.TestCase):
         with open(self.path("log")) as f:
             return [line.split() for line in f]
 
-    def only_run(self):
+    def only_run(self, output="results"):
         """The folder of the one run below results/m."""
-        runs = os.listdir(self.path("results", "m"))
+        runs = os.listdir(self.path(output, "m"))
         self.assertEqual(len(runs), 1, runs)
-        return self.path("results", "m", runs[0])
+        return self.path(output, "m", runs[0])
 
     def samples(self, run=None):
         with open(os.path.join(run or self.only_run(), "samples.jsonl")) as f:

@@ -10,7 +10,7 @@ import os
 import random
 
 BACKENDS = ("gt", "pthread", "pthread-futex", "pthread-pool")
-POOL_CELLS = ("spawn/one", "spawn/storm")
+POOL_CELLS = ("spawn/one", "spawn/storm", "parallel/nqueens")
 PARTS = ("user_bytes", "page_table_bytes", "kernel_stack_bytes", "slab_bytes")
 
 # Nanoseconds per operation: gt, pthread, pthread-futex, pthread-pool (None: not offered).
@@ -26,7 +26,13 @@ TIMES = {
     "sync/mutex/n:100/cs:0/P:2": (24, 39, 33, None),
     "wake/timer/n:100/P:2": (101000, 123000, 113000, None),
     "wake/hog/h:4/remedy:on/P:2": (1400000, 1400000, 1400000, None),
+    "wake/unpark/delay:1000/P:2/place:same-llc": (100000, 110000, 104000, None),
+    "wake/idle/n:100/P:2": (1e9, 1e9, 1e9, None),
     "parallel/fib/n:16/P:2": (190, 72000, 58000, None),
+    "parallel/nqueens/n:8/P:1": (240, 24000, 14000, 440),
+    "parallel/nqueens/n:8/P:2": (150, 16000, 9000, 290),
+    "syscall/blocking/n:16/P:2": (14700, 13900, 14100, None),
+    "stack/retained/bytes:65536/P:1": (65000, 84000, 104000, None),
 }
 for _n, _f in ((100, 1.2), (1000, 1.0), (10000, 1.1), (100000, 1.9)):
     for _temp, _g in (("cold", 4), ("warm", 1)):
@@ -124,10 +130,20 @@ def _plain_cells(rng, replicates):
 
 
 def _distribution(cell, ns):
-    if cell.startswith("wake/"):
+    if cell.startswith("wake/idle/"):
+        return {"cpu_ns_per_op": ns / 5000, "rounds": 1, "unit": 1, "operations": 1}
+    if cell.startswith(("wake/", "syscall/")):
         p50 = int(ns / 2)
-        return {"latency": {"p50": p50, "p90": 2 * p50, "p99": 30 * p50, "p999": 50 * p50, "max": 70 * p50,
-                            "count": 60000}}
+        more = {"wakeup_cpu_ns": ns / 3} if "/unpark/" in cell else {}
+        if cell.startswith("syscall/"):
+            more["alone_ns_per_op"] = ns * 1.8
+        return dict(more, latency={"p50": p50, "p90": 2 * p50, "p99": 30 * p50, "p999": 50 * p50, "max": 70 * p50,
+                                   "count": 60000})
+    if cell.startswith("parallel/nqueens"):
+        return {"alone_ns_per_op": ns / 1.25}
+    if cell.startswith("stack/retained"):
+        return {"memory": dict.fromkeys(PARTS, 0) | {"n": 16, "user_bytes": 16 * int(ns), "noise_bytes": 4096,
+                                                     "source": "meminfo"}}
     if cell.startswith("sync/mutex"):
         return {"fairness": {"tasks": 100, "min": 150, "max": 1800}}
     return {}

@@ -82,8 +82,17 @@ class ListTest(support.Case):
     def test_what_is_skipped_and_what_is_not_built_is_named(self):
         out = self.list()
         self.assertIn("one thread per core", out)
-        for name in ("spawn/tree", "channel/select", "io/echo", "gt tuned", "latency percentiles", "--resume"):
+        for name in ("spawn/tree", "channel/select", "gt tuned", "--resume"):
             self.assertIn(name, out.split("not built in this version:")[1])
+
+    def test_a_workload_that_the_executables_lack_is_named_and_not_planned(self):
+        status, out, _ = self.greenbench("list", "--bench-dir", self.fakes(),
+                                         FAKE_BENCH_LIST='{"spawn/one": "P place"}')
+        planned, absent = out.split("not built in this version:")
+        self.assertEqual(status, 0)
+        self.assertIn("spawn/one/P:1 ", planned)
+        self.assertNotIn("channel/", planned)
+        self.assertIn("channel/ping_pong", absent)
 
     def test_the_pool_is_listed_where_it_runs_only(self):
         out = self.list("--filter", "spawn")

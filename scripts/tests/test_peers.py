@@ -38,8 +38,8 @@ class OfferTest(unittest.TestCase):
 
     def test_go_is_left_free_and_keeps_its_preemption(self):
         for cell, part in (("channel/ping_pong/cap:0/P:2/place:same-llc", "bound"),
-                           ("wake/hog/h:4/remedy:off/P:2", "preempts"), ("memory/capacity/P:2", "not ported"),
-                           ("channel/select/k:3/P:1", "2, 4, 8")):
+                           ("wake/hog/h:4/remedy:off/P:2", "preempts"), ("switch/line/P:2/place:same-llc", "not ported"),
+                           ("channel/select/k:3/P:1", "2, 4, 8"), ("memory/parked/n:9/stack:small/P:1", "stack")):
             self.assertIn(part, peers.refusal("go", cell))
         for cell in ("channel/ping_pong/cap:0/P:2", "channel/ping_pong/cap:0/P:1/place:same-pu",
                      "wake/hog/h:4/remedy:on/P:2", "channel/select/k:8/P:1", ONE):
@@ -77,6 +77,27 @@ class RunTest(support.Case):
     def test_a_run_leaves_peers_alone(self):
         self.with_peers()
         self.assertEqual(self.backends_of_run("--no-report"), {"gt", "pthread"})
+
+    def test_go_runs_unasked_in_the_longer_profiles(self):
+        built = bench.Bench(self.with_peers(("go", "st")))
+        for profile, beside in (("quick", ()), ("default", ("go",)), ("full", ("go",))):
+            self.assertEqual(profiles.PROFILES[profile].beside, beside)
+            self.assertEqual(built.pick((), beside=beside), ["gt", "pthread", *beside])
+        self.assertEqual(built.pick(("pthread",), beside=("go",)), ["pthread"])
+        status, out, err = self.greenbench("run", "--bench-dir", self.path("bench"), "--output", self.path("results"),
+                                           "--machine", "m", "--no-report", "--filter", ONE)
+        self.assertEqual(status, 0, out + err)
+        self.assertEqual({s["backend"] for s in self.samples()}, {"gt", "pthread", "go"})
+
+    def test_in_the_default_profile_a_peer_takes_part_in_six_rounds(self):
+        self.with_peers(("go",))
+        status, out, err = self.greenbench("run", "--bench-dir", self.path("bench"), "--output", self.path("results"),
+                                           "--machine", "m", "--no-report", "--filter", ONE)
+        self.assertEqual(status, 0, out + err)
+        rounds = {}
+        for sample in self.samples():
+            rounds.setdefault(sample["backend"], set()).add(sample["round"])
+        self.assertEqual(rounds, {"gt": set(range(10)), "pthread": set(range(10)), "go": set(range(6))})
 
     def test_with_peers_adds_those_that_are_built(self):
         self.with_peers(("go", "st"))

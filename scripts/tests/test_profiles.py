@@ -3,7 +3,7 @@
 import unittest
 
 from tests import support
-from lib import cells, costs, coverage, planning, profiles, samples, schema
+from lib import cells, costs, coverage, peers, planning, profiles, samples, schema
 from lib.errors import UsageError
 
 TWO_CPUS = {"smt": "one thread per core", "same-llc": True, "cross-llc": "one cache",
@@ -27,20 +27,46 @@ class ProfileTest(support.Case):
                 blank = {"schema": samples.SCHEMA, "cell": cell}
                 self.assertEqual([e for e in schema.check(blank, "bench") if e.startswith("cell")], [])
 
-    def test_every_workload_of_the_registry_is_in_every_profile_but_capacity_in_quick(self):
+    def test_every_workload_of_the_registry_is_in_every_profile_but_what_takes_long_in_quick(self):
         with open(support.ROOT + "/bench/workloads.def") as f:
             registered = {"%s/%s" % tuple(line[2:line.index(")")].split(", "))
                           for line in f if line.startswith("X(")}
         for profile in ("quick", "default", "full"):
             cases = {cells.parse(n)[0] for n in names(profile, two_cpus())}
-            missing = {"memory/capacity"} if profile == "quick" else set()
-            self.assertEqual(registered - cases, missing, profile)
-            self.assertEqual(cases - registered, set())
+            missing = {"memory/capacity", "io/rest", "io/held"} if profile == "quick" else set()
+            self.assertEqual(registered - cases - missing, set(), profile)
+            self.assertEqual(cases - registered - set(coverage.WORKLOADS), set())
 
-    def test_nothing_is_both_in_a_profile_and_not_built(self):
-        unbuilt = {what for what, _ in coverage.NOT_BUILT[0][1]}
-        for row in profiles.PROFILES["full"].rows:
-            self.assertNotIn(row.case, unbuilt)
+    def test_what_no_executable_has_is_not_planned_and_named(self):
+        listed = {"gt": {"spawn/one": {"axes": "P place", "offered": True}, "memory/parked": {"axes": "n P place"}},
+                  "pthread": {"spawn/one": {"axes": "P place", "offered": True}}}
+        offers = profiles.Offers(listed)
+        plan = planning.make("default", two_cpus(), ("gt", "pthread"), offers=offers)
+        self.assertEqual({cells.parse(c.name)[0] for c in plan.cells}, {"spawn/one", "memory/parked"})
+        self.assertFalse([c.name for c in plan.cells if "stack:" in c.name])
+        self.assertIn("memory/parked stack:small", plan.unbuilt)
+        self.assertIn("io/rest", plan.unbuilt)
+        self.assertNotIn("spawn/one", plan.unbuilt)
+        self.assertIn(("memory/parked/n:1000/P:2", "pthread", "not built into bench_pthread"), plan.skipped)
+        self.assertIn("io/rest", "\n".join(coverage.lines(plan.unbuilt)))
+        self.assertEqual(planning.make("default", two_cpus(), ("gt",)).unbuilt, ())
+
+    def test_a_pool_runs_what_its_executable_offers(self):
+        listed = {"pthread-pool": {"spawn/one": {"axes": "P place", "offered": False},
+                                   "io/rest": {"axes": "load P", "offered": True}}}
+        found = {c.name: c for c in profiles.expand("default", two_cpus(), profiles.Offers(listed))}
+        self.assertEqual(found["spawn/one/P:1"].refused["pthread-pool"], profiles.POOL_REASON)
+        self.assertEqual(found["io/rest/load:50/P:1"].backends, ("gt", "pthread", "pthread-futex", "pthread-pool"))
+
+    def test_what_needs_several_cpus_is_there_on_one_with_its_reason(self):
+        found = names("default", profiles.Machine(1, TWO_CPUS))
+        self.assertEqual(found["switch/yield_multi/n:100/P:2"].missing, profiles.ONE_CPU)
+        self.assertIsNone(names("default", two_cpus())["switch/yield_multi/n:100/P:2"].missing)
+        self.assertIn("switch/yield_multi/n:100/P:8", names("default", profiles.Machine(8, TWO_CPUS)))
+
+    def test_speed_up_has_every_power_of_two_and_all(self):
+        found = names("default", profiles.Machine(12, TWO_CPUS))
+        self.assertEqual([p for p in range(1, 13) if "parallel/fib/n:18/P:%d" % p in found], [1, 2, 4, 8, 12])
 
     def test_a_placement_the_machine_lacks_is_there_with_its_reason(self):
         found = names("default", two_cpus())
@@ -62,8 +88,8 @@ class ProfileTest(support.Case):
     def test_pools_run_what_runs_to_completion_and_say_why_not_the_rest(self):
         for name, cell in names("default", two_cpus()).items():
             offered = "pthread-pool" in cell.backends
-            if cells.parse(name)[0] in ("spawn/one", "spawn/storm"):
-                self.assertTrue(offered, name)
+            if cells.parse(name)[0] in profiles.POOL_CASES:
+                self.assertEqual(offered, "nqueens/n:10/" not in name, name)
             else:
                 self.assertFalse(offered, name)
 
@@ -90,6 +116,14 @@ class ProfileTest(support.Case):
             total = sum(costs.cell_seconds(name, c)[1] for c in profiles.expand(name, two_cpus()))
             self.assertLess(total, profile.limit_seconds, name)
             self.assertGreater(total, 0)
+
+    def test_profiles_fit_with_the_peers_that_run_unasked(self):
+        for name, profile in profiles.PROFILES.items():
+            backends = profiles.BACKENDS + profile.beside
+            found = profiles.expand(name, two_cpus())
+            for cell in found:
+                peers.join(cell, backends)
+            self.assertLess(sum(costs.cell_seconds(name, c)[1] for c in found), profile.limit_seconds, name)
 
     def test_replicates_follow_the_table(self):
         one = "spawn/one/P:1"

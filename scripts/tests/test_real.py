@@ -9,7 +9,7 @@ import os
 import unittest
 
 from tests import support
-from lib import bench, cells, peers, profiles, samples
+from lib import bench, cells, histogram, peers, profiles, samples
 
 BENCH = os.environ.get("GREENBENCH_TEST_BENCH_DIR")
 
@@ -64,6 +64,51 @@ class RealTest(support.Case):
         told = bench.Bench(BENCH).machine()
         return profiles.Machine(len(os.sched_getaffinity(0)), told["placements"])
 
+    def test_the_percentiles_are_those_of_the_stored_counts(self):
+        status, out, err = self.run_real("--filter", "wake/timer", "--backend", "gt")
+        self.assertEqual(status, 0, out + err)
+        for sample in self.samples():
+            latency = sample["latency"]
+            found = histogram.of_samples([sample])
+            self.assertEqual([latency[key] for key in ("p50", "p90", "p99", "p999", "max")],
+                             [found.quantile(share) for share in (0.5, 0.9, 0.99, 0.999)] + [found.max])
+        files = os.listdir(os.path.join(self.only_run(), "latency"))
+        self.assertEqual(len(files), len({s["cell"] for s in self.samples()}), files)
+
+    def test_a_cell_that_the_kernel_kills_for_memory_is_a_result(self):
+        """The executable itself, in a cgroup with less memory than it was told to use."""
+        with support.memory_cgroup(32 << 20) as group:
+            self.confine("gt", group)
+            status, out, err = self.greenbench(
+                "run", "--profile", "default", "--bench-dir", self.dir, "--output", self.path("results"), "--machine",
+                "m", "--no-report", "--filter", "memory/parked/n:100000/*", "--filter", "spawn/one/P:1", "--backend", "gt")
+        self.assertEqual(status, 0, out + err)
+        ends = {(s["cell"].split("/")[0], s["status"], s["exit"]) for s in self.samples()}
+        self.assertEqual(ends, {("memory", "crashed", -9), ("spawn", "ok", 0)})
+        self.assertIn("killed by SIGKILL: out of memory", out)
+
+    def confine(self, backend, group):
+        """An executable that measures in a cgroup."""
+        script = self.write("bench_" + backend, "#!/bin/sh\ncase $* in *--cell*) echo $$ > %s/cgroup.procs ;; esac\n"
+                            "exec %s/bench_%s \"$@\"\n" % (group.path, os.path.abspath(BENCH), backend))
+        os.chmod(script, 0o755)
+
+    def test_the_capacity_of_threads_leaves_a_session_room(self):
+        with support.pids_cgroup(1400) as group:
+            self.confine("pthread", group)
+            limits = {}
+            for profile in ("default", "full"):
+                status, out, err = self.greenbench(
+                    "run", "--profile", profile, "--bench-dir", self.dir, "--output", self.path(profile), "--machine",
+                    "m", "--no-report", "--filter", "memory/capacity", "--backend", "pthread")
+                self.assertEqual(status, 0, out + err)
+                limits[profile] = self.samples(self.only_run(profile))[0]["limit"]
+        self.assertEqual(limits["default"]["name"], "cgroup pids.max, less what is kept free")
+        self.assertEqual(limits["default"]["value"], 400)
+        self.assertLessEqual(limits["default"]["reached"], 400)
+        self.assertEqual((limits["full"]["name"], limits["full"]["value"]), ("cgroup pids.max", 1400))
+        self.assertGreater(limits["full"]["reached"], 1300)
+
     def test_a_workload_that_loses_a_message_fails_the_run(self):
         lossy = self.path("lossy")
         os.mkdir(lossy)
@@ -88,7 +133,7 @@ class RealTest(support.Case):
         axes = {name: set(entry["axes"].split()) for name, entry in real.workloads("gt").items()}
         for cell in profiles.expand("full", self.facts()):
             case, used = cells.parse(cell.name)
-            self.assertEqual(axes[case] - {"place"}, set(used) - {"place"}, cell.name)
+            self.assertEqual(axes[case] - {"place", "stack"}, set(used) - {"place", "stack"}, cell.name)
             self.assertLessEqual(set(used), axes[case] | {"P"})
 
     def test_what_peers_are_said_to_offer_is_what_they_list(self):
@@ -102,7 +147,7 @@ class RealTest(support.Case):
                 if peers.refusal(peer, name) is None:
                     self.assertIn(cells.parse(name)[0], listed, (peer, name))
         if "go" in real.built_peers():
-            self.assertEqual(set(real.workloads("go")), set(peers.GO_CASES))
+            self.assertEqual(set(real.workloads("go")), set(real.workloads("gt")) - set(peers.GO_LACKS))
 
     def test_a_peer_runs_beside_gt_and_is_marked_in_the_report(self):
         built = bench.Bench(BENCH).built_peers()

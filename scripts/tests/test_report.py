@@ -20,7 +20,7 @@ from test_html import Outline, active_content  # noqa: E402
 
 HAVE_GNUPLOT = shutil.which("gnuplot") is not None
 SECTIONS = ["verdicts", "environment", "hero", "spawn", "switch", "channel", "stack", "memory", "sync", "wake",
-            "parallel", "limits", "absent", "noise", "provenance"]
+            "parallel", "syscall", "limits", "absent", "noise", "provenance"]
 
 
 class Stored(unittest.TestCase):
@@ -64,6 +64,40 @@ class Whole(unittest.TestCase):
     def test_a_mutex_shows_the_share_of_the_least_and_the_most_favoured_task(self):
         self.assertIn("| sync/mutex/n:100/cs:0/P:2 | gt | 0.25", self.pages[1])
         self.assertIn("| gt | 0.250 | 3.00 |", self.pages[1])
+
+    def row(self, start):
+        line = next(line for line in self.pages[1].splitlines() if line.startswith(start))
+        return [field.strip() for field in line.strip("|").split("|")]
+
+    def test_the_cost_of_an_idle_second_is_its_cpu_time(self):
+        row = self.row("| wake/idle/n:100/P:2 | gt ")
+        self.assertRegex(row[2], r"^2\d\d us$")
+        self.assertNotIn("| wake/idle/n:100/P:2 | gt | 1.0", self.pages[1])
+
+    def test_the_same_work_alone_stands_beside_the_cost(self):
+        table = self.pages[1].split("The same work in one task")[1].split("###")[0]
+        row = next(line for line in table.splitlines() if line.startswith("| parallel/nqueens/n:8/P:1 | gt "))
+        self.assertIn("| 1.25x |", row)
+
+    def test_the_speed_up_is_the_cost_at_one_cpu_over_that_at_more(self):
+        table = self.pages[1].split("Speed-up: ")[1]
+        row = next(line for line in table.splitlines() if line.startswith("| parallel/nqueens/n:8/P:2 | gt "))
+        gain, share = (float(row.split("|")[i].split("x")[0].split("%")[0]) for i in (3, 4))
+        self.assertTrue(1.5 < gain < 1.7, row)
+        self.assertTrue(abs(share - 50 * gain) < 1, row)
+        self.assertNotIn("| parallel/fib/n:16/P:2 |", table.split("\n\n")[2])
+
+    def test_what_a_wake_up_burnt_is_without_the_waiting_of_the_waking_task(self):
+        cpu = self.row("| wake/unpark/delay:1000/P:2/place:same-llc | gt ")[9]
+        self.assertRegex(cpu, r"^3\d\.\d us$")
+
+    def test_waits_beside_a_time_have_a_table_without_ratios(self):
+        table = self.pages[1].split("How long things waited")[1]
+        row = next(line for line in table.splitlines() if line.startswith("| syscall/blocking/n:16/P:2 | gt "))
+        self.assertEqual(len(row.strip("|").split("|")), 7)
+
+    def test_what_stays_resident_of_a_stack_is_bytes_of_a_task(self):
+        self.assertRegex(self.row("| stack/retained/bytes:65536/P:1 | gt ")[2], r"^6\d\.\d KiB$")
 
     def test_sections_are_in_the_order_of_the_design(self):
         page, text = self.pages

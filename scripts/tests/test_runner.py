@@ -3,6 +3,7 @@
 import os
 import signal
 import unittest
+import unittest.mock
 
 from tests import support
 from lib import bench, runner, samples
@@ -63,11 +64,20 @@ class MeasureTest(RunnerCase):
         self.assertEqual(sample["status"], "crashed")
         self.assertIn("SIGKILL: perhaps out of memory", sample["reason"])
 
-    def test_a_kill_while_the_kernel_counts_one_is_called_out_of_memory(self):
-        counts = iter((3, 4))
-        self.addCleanup(setattr, runner, "oom_kills", runner.oom_kills)
-        runner.oom_kills = lambda: next(counts)
-        self.assertIn("out of memory, the kernel's count", self.measure("killed")["reason"])
+    def test_a_kill_that_somebody_counts_is_called_out_of_memory(self):
+        for before, after, who in (({"the kernel": 3}, {"the kernel": 4}, "the kernel"),
+                                   ({"the kernel": 3, "the cgroup": 0}, {"the kernel": 4, "the cgroup": 1}, "the cgroup"),
+                                   ({"the kernel": 3, "the cgroup": 2}, {"the kernel": 4, "the cgroup": 2}, "the kernel")):
+            counts = iter((before, after))
+            with unittest.mock.patch.object(runner, "oom_kills", lambda counts=counts: next(counts)):
+                self.assertIn("out of memory, %s's count" % who, self.measure("killed")["reason"])
+
+    def test_a_process_that_the_kernel_kills_for_memory_is_recorded_as_that(self):
+        with support.memory_cgroup(48 << 20) as group:
+            os.environ["FAKE_BENCH_CGROUP"] = group.path
+            sample = self.measure("eat")
+        self.assertEqual((sample["status"], sample["exit"]), ("crashed", -signal.SIGKILL), sample)
+        self.assertRegex(sample["reason"], r"^killed by SIGKILL: out of memory, the (kernel|cgroup)'s count of such kills rose$")
 
     def test_a_hang_is_ended_by_the_watchdog(self):
         sample = self.measure("hang", timeout=0.5)

@@ -100,6 +100,31 @@ class RecordTest(support.Case):
         self.assertRegex(out.splitlines()[0], r"^profile quick on m: 1 cells, 4 cell-backend pairs, about \d+ s$")
 
 
+class LoadTest(support.Case):
+    def test_loads_are_shares_of_what_the_slowest_backend_can_take(self):
+        bench = self.fakes()
+        status, out, err = self.greenbench(
+            "run", "--no-report", "--bench-dir", bench, "--output", self.path("results"), "--machine", "m",
+            "--filter", "io/rest/load:50", "--filter", ONE, "--backend", "gt,pthread,pthread-futex")
+        self.assertEqual(status, 0, out + err)
+        self.assertIn("shares of 250000 requests a second, what pthread can take", out)
+        told = {s["cell"]: {(s["backend"], s["rounds"], s["told"].get("--full-load"))} for s in self.samples()}
+        for cell, seen in told.items():
+            for _, rounds, load in seen:
+                self.assertEqual((rounds, load), (1, "250000") if cell.startswith("io/rest") else (4, None))
+        self.assertNotIn(["pilot", "io/rest/load:50/P:1"], [[e[0], e[2]] for e in self.log()])
+        with open(os.path.join(self.only_run(), "plan.json")) as f:
+            self.assertEqual(json.load(f)["full_load"], 250000)
+
+    def test_a_session_is_left_processes_but_in_the_full_profile(self):
+        for profile, reserve in (("default", "1000"), ("full", None)):
+            status, out, err = self.greenbench(
+                "run", "--no-report", "--bench-dir", self.fakes(), "--output", self.path(profile), "--machine", "m",
+                "--profile", profile, "--filter", "memory/capacity", "--backend", "pthread")
+            self.assertEqual(status, 0, out + err)
+            self.assertEqual({s["told"].get("--pids-reserve") for s in self.samples(self.only_run(profile))}, {reserve})
+
+
 class FailureTest(support.Case):
     def run_one(self, misbehave, *args):
         return self.run_fakes("--no-report", "--filter", ONE, *args, misbehave=misbehave)
@@ -126,6 +151,15 @@ class FailureTest(support.Case):
         status, out, _ = self.run_one({"gt " + ONE: "hang"}, "--watchdog", "1")
         self.assertEqual(status, 1)
         self.assertIn("timeout: %s on gt" % ONE, out)
+        self.assertEqual(sum(s["status"] == "ok" for s in self.samples()), 18)
+
+    def test_an_out_of_memory_kill_by_the_kernel_is_a_result_and_the_rest_goes_on(self):
+        with support.memory_cgroup(48 << 20) as group:
+            status, out, _ = self.run_fakes("--no-report", "--filter", ONE, misbehave={"gt " + ONE: "eat"},
+                                            FAKE_BENCH_CGROUP=group.path)
+        self.assertEqual(status, 0, out)
+        self.assertIn("crashed: %s on gt: killed by SIGKILL: out of memory" % ONE, out)
+        self.assertEqual(sum(s["status"] == "ok" for s in self.samples()), 18)
 
     def test_a_wrong_result_in_a_pilot_fails_the_run(self):
         status, _, _ = self.run_one({"pilot gt " + ONE: "failed"})

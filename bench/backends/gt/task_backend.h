@@ -13,6 +13,12 @@
 #define TASK_BACKEND_NAME    "gt"
 #define TASK_CAN_BLOCK       1
 #define TASK_REMEDY_OPTIONAL 1
+#define TASK_STACK_POLICY    "small"
+#ifdef __OPTIMIZE__
+#define TASK_STACK_BYTES 2048
+#else /* whose frames are larger */
+#define TASK_STACK_BYTES GT_SMALL_STACK
+#endif
 
 typedef gt_group task_group;
 typedef gt_sem task_sem;
@@ -82,6 +88,11 @@ static inline void task_yield(void)
 static inline void task_sleep_until(int64_t ns)
 {
     gt_sleep_until(ns);
+}
+
+static inline void task_blocking(void (*fn)(void *), void *arg)
+{
+    gt_blocking(fn, arg, GT_NEVER);
 }
 
 static inline void task_sem_init(task_sem *sem, unsigned count)

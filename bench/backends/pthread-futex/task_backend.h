@@ -9,6 +9,8 @@
 #define TASK_BACKEND_NAME    "pthread-futex"
 #define TASK_CAN_BLOCK       1
 #define TASK_REMEDY_OPTIONAL 0
+#define TASK_STACK_POLICY    ""
+#define TASK_STACK_BYTES     0
 
 typedef struct tb_group task_group;
 typedef struct tb_futex_sem task_sem;
@@ -56,6 +58,11 @@ static inline void task_yield(void)
 static inline void task_sleep_until(int64_t deadline_ns)
 {
     tb_sleep_until(deadline_ns);
+}
+
+static inline void task_blocking(void (*fn)(void *), void *arg)
+{
+    fn(arg);
 }
 
 static inline void task_sem_init(task_sem *sem, unsigned count)

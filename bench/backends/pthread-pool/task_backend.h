@@ -10,6 +10,8 @@
 #define TASK_BACKEND_NAME    "pthread-pool"
 #define TASK_CAN_BLOCK       0
 #define TASK_REMEDY_OPTIONAL 0
+#define TASK_STACK_POLICY    ""
+#define TASK_STACK_BYTES     0
 
 typedef struct tb_pool_group task_group;
 typedef struct tb_sem task_sem;
@@ -57,6 +59,11 @@ static inline void task_yield(void)
 static inline void task_sleep_until(int64_t deadline_ns)
 {
     tb_sleep_until(deadline_ns);
+}
+
+static inline void task_blocking(void (*fn)(void *), void *arg)
+{
+    fn(arg);
 }
 
 static inline void task_sem_init(task_sem *sem, unsigned count)

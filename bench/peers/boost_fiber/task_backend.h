@@ -15,6 +15,8 @@
 #define TASK_BACKEND_NAME    "boost_fiber"
 #define TASK_CAN_BLOCK       1
 #define TASK_REMEDY_OPTIONAL 0
+#define TASK_STACK_POLICY    ""
+#define TASK_STACK_BYTES     0
 
 typedef struct {
     struct bf_group *group;
@@ -68,6 +70,12 @@ static inline void task_yield(void)
 static inline void task_sleep_until(int64_t ns)
 {
     bf_sleep_until(ns);
+}
+
+/* One OS thread: whatever blocks it blocks them all. */
+static inline void task_blocking(void (*fn)(void *), void *arg)
+{
+    fn(arg);
 }
 
 static inline void task_sem_init(task_sem *sem, unsigned count)

@@ -41,9 +41,14 @@ type bench struct {
 	begin, end    reading
 	starts, stops int
 	invalid       string
+	failure       string // the run went wrong in a way that no count shows
 	limit         *limit
-	latencies     []int64
+	latencies     histogram
 	fairness      *fairness
+	aloneNs       float64 // of an operation without tasks; 0: not measured
+	wakeupCPUNs   float64 // process CPU time of a wake-up; 0: not measured
+
+	load *loadFacts // of a server
 
 	wantsMemory bool // of the measured run only
 	precise     bool // wait until the kernel's figures stand still
@@ -126,15 +131,15 @@ func (b *bench) reachLimit(reached uint64, name string) {
 	}
 }
 
-// tableTooLarge ends the process as skipped: see table().
-var tableTooLarge func(reason string)
+// skip ends the process: this machine cannot offer the cell.
+var skip func(reason string)
 
 // table is zeroed memory for a workload's own use, every page resident.
 func table[T any](b *bench, count uint64) []T {
 	var one T
 	size := uint64(unsafe.Sizeof(one))
 	if count > b.memBudget/size {
-		tableTooLarge("the workload's own tables of " + strconv.FormatUint(count, 10) + " x " +
+		skip("the workload's own tables of " + strconv.FormatUint(count, 10) + " x " +
 			strconv.FormatUint(size, 10) + " bytes exceed the memory budget of " +
 			strconv.FormatUint(b.memBudget, 10) + " bytes (--mem-budget)")
 	}

@@ -13,6 +13,13 @@ import (
 // boundVariable tells the second start of this program that it is one.
 const boundVariable = "GREENBENCH_GO_BOUND"
 
+// spareCPU is one that the process was allowed when it started and that the
+// cell leaves free, for a helper process; -1 if there is none. The second start
+// is told, after the mark.
+var spareCPU = -1
+
+const spareMark = " spare "
+
 // goVariables configure the Go runtime, which is measured in its default
 // configuration, so they are not passed on.
 var goVariables = []string{"GOGC=", "GOMEMLIMIT=", "GODEBUG=", "GOMAXPROCS=", "GOTRACEBACK=", boundVariable + "="}
@@ -70,11 +77,17 @@ func bind(ncpu int) ([]int, string) {
 	volunteerForOOM()
 	cpus := allowed[:ncpu]
 	wanted := strings.Trim(strings.ReplaceAll(fmt.Sprint(cpus), " ", ","), "[]")
-	if os.Getenv(boundVariable) == wanted {
+	if bound, spare, _ := strings.Cut(os.Getenv(boundVariable), spareMark); bound == wanted {
 		if len(allowed) != ncpu {
 			return nil, "binding to CPUs is denied here"
 		}
+		if cpu, err := strconv.Atoi(spare); err == nil {
+			spareCPU = cpu
+		}
 		return cpus, ""
+	}
+	if len(allowed) > ncpu {
+		wanted += spareMark + strconv.Itoa(allowed[len(allowed)-1])
 	}
 	runtime.LockOSThread()
 	if err := setAffinity(cpus); err != nil {

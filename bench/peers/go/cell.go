@@ -9,10 +9,12 @@ import (
 // params are the values of a cell's axes; what a name does not mention has the
 // value that parseCell starts with.
 type params struct {
-	n, k, bytes, producers, consumers, capacity, section, hogs uint64
-	cold, remedyOff                                            bool
-	ncpu                                                       uint64
-	place                                                      string
+	n, k, kib, bytes, producers, consumers, capacity, section, hogs, delay uint64
+	fullLoad                                                               uint64 // of the option
+	cold, remedyOff                                                        bool
+	by, load, stack                                                        string
+	ncpu                                                                   uint64
+	place                                                                  string
 }
 
 type cell struct {
@@ -21,29 +23,44 @@ type cell struct {
 	params   params
 }
 
-// axis is one key of a cell's name. field is nil for those that are words.
+// axis is one key of a cell's name: a number within bounds, or one of words.
 type axis struct {
 	key      string
 	min, max uint64
 	field    func(*params) *uint64
+	words    []string
+	set      func(p *params, word string)
 }
 
 const cellNameMax = 200
 
+func number(key string, min, max uint64, field func(*params) *uint64) axis {
+	return axis{key: key, min: min, max: max, field: field}
+}
+
+func words(key string, set func(p *params, word string), words ...string) axis {
+	return axis{key: key, words: words, set: set}
+}
+
 // axes stand in canonical order, with the bounds of the C parser.
 var axes = []axis{
-	{"n", 1, 100000000, func(p *params) *uint64 { return &p.n }},
-	{"k", 1, 100000, func(p *params) *uint64 { return &p.k }},
-	{"bytes", 1024, 1 << 30, func(p *params) *uint64 { return &p.bytes }},
-	{"p", 1, 1024, func(p *params) *uint64 { return &p.producers }},
-	{"c", 1, 1024, func(p *params) *uint64 { return &p.consumers }},
-	{"cap", 0, 1 << 20, func(p *params) *uint64 { return &p.capacity }},
-	{"cs", 0, 1000000, func(p *params) *uint64 { return &p.section }},
-	{"h", 0, 1024, func(p *params) *uint64 { return &p.hogs }},
-	{"remedy", 0, 0, nil},
-	{"temp", 0, 0, nil},
-	{"P", 1, 4096, func(p *params) *uint64 { return &p.ncpu }},
-	{"place", 0, 0, nil},
+	number("n", 1, 100000000, func(p *params) *uint64 { return &p.n }),
+	number("k", 1, 100000, func(p *params) *uint64 { return &p.k }),
+	number("kib", 1, 1<<20, func(p *params) *uint64 { return &p.kib }),
+	number("bytes", 1024, 1<<30, func(p *params) *uint64 { return &p.bytes }),
+	number("p", 1, 1024, func(p *params) *uint64 { return &p.producers }),
+	number("c", 1, 100000, func(p *params) *uint64 { return &p.consumers }),
+	number("cap", 0, 1<<20, func(p *params) *uint64 { return &p.capacity }),
+	number("cs", 0, 1000000, func(p *params) *uint64 { return &p.section }),
+	number("h", 0, 1024, func(p *params) *uint64 { return &p.hogs }),
+	words("by", func(p *params, word string) { p.by = word }, "mutex", "atomic", "owner"),
+	number("delay", 0, 1000000, func(p *params) *uint64 { return &p.delay }),
+	words("load", func(p *params, word string) { p.load = word }, "25", "50", "80", "max"),
+	words("remedy", func(p *params, word string) { p.remedyOff = word == "off" }, "on", "off"),
+	words("stack", func(p *params, word string) { p.stack = word }, "small", "64k"),
+	words("temp", func(p *params, word string) { p.cold = word == "cold" }, "warm", "cold"),
+	number("P", 1, 4096, func(p *params) *uint64 { return &p.ncpu }),
+	{key: "place"},
 }
 
 var (
@@ -140,21 +157,15 @@ func (c *cell) parseSegment(segment string, seen map[string]bool, last *int) str
 }
 
 func (c *cell) parseValue(a *axis, text string) string {
-	switch a.key {
-	case "temp":
-		c.params.cold = text == "cold"
-		if text != "warm" && text != "cold" {
-			return fmt.Sprintf("temp:%s is neither temp:warm nor temp:cold", text)
-		}
-		return ""
-	case "remedy":
-		if text != "on" && text != "off" {
-			return fmt.Sprintf("remedy:%s is neither remedy:on nor remedy:off", text)
-		}
-		c.params.remedyOff = text == "off"
-		return ""
-	case "place":
+	switch {
+	case a.key == "place":
 		return c.parsePlace(text)
+	case a.words != nil:
+		if !contains(a.words, text) {
+			return fmt.Sprintf("%s:%s is not one of: %s", a.key, text, strings.Join(a.words, " "))
+		}
+		a.set(&c.params, text)
+		return ""
 	}
 	value, err := strconv.ParseUint(text, 10, 64)
 	if err != nil && !strings.Contains(err.Error(), "out of range") || text[0] == '+' || text[0] == '0' && len(text) > 1 {
@@ -181,7 +192,7 @@ func (c *cell) parsePlace(text string) string {
 func (c *cell) checkWhole(seen map[string]bool) string {
 	w, p := c.workload, &c.params
 	for _, key := range strings.Fields(w.axes) {
-		if key != "place" && !seen[key] {
+		if key != "place" && key != "stack" && !seen[key] {
 			return fmt.Sprintf("axis '%s' is missing; %s has the axes: %s", key, w.name, w.axes)
 		}
 	}

@@ -1,18 +1,16 @@
 package main
 
-import (
-	"sort"
-	"time"
-)
+import "time"
 
 // latency are quantiles by nearest rank, in ns.
 type latency struct {
-	P50   int64 `json:"p50"`
-	P90   int64 `json:"p90"`
-	P99   int64 `json:"p99"`
-	P999  int64 `json:"p999"`
-	Max   int64 `json:"max"`
-	Count int   `json:"count"`
+	P50    int64    `json:"p50"`
+	P90    int64    `json:"p90"`
+	P99    int64    `json:"p99"`
+	P999   int64    `json:"p999"`
+	Max    int64    `json:"max"`
+	Count  uint64   `json:"count"`
+	Counts []uint64 `json:"counts"`
 }
 
 // fairness is how many operations the most and the least favoured task made.
@@ -27,24 +25,17 @@ var clockBase = time.Now()
 // now is a monotonic clock in ns.
 func now() int64 { return int64(time.Since(clockBase)) }
 
-// record keeps latencies, counted from when the thing was due; a negative one
-// counts as 0.
+// record keeps latencies, counted from when the thing was due.
 func (b *bench) record(values []int64) {
 	for _, value := range values {
-		if value < 0 {
-			value = 0
-		}
-		b.latencies = append(b.latencies, value)
+		b.latencies.add(value)
 	}
 }
 
-// quantiles are exact, where the C harness has buckets of 1/128.
-func quantiles(values []int64) *latency {
-	count := len(values)
-	if count == 0 {
+// latency is nil where nothing was recorded.
+func (h *histogram) latency() *latency {
+	if h.count == 0 {
 		return nil
 	}
-	sort.Slice(values, func(i, j int) bool { return values[i] < values[j] })
-	rank := func(permille int) int64 { return values[(count*permille+999)/1000-1] }
-	return &latency{rank(500), rank(900), rank(990), rank(999), values[count-1], count}
+	return &latency{h.quantile(500), h.quantile(900), h.quantile(990), h.quantile(999), h.largest, h.count, h.counts()}
 }

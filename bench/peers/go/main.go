@@ -11,7 +11,10 @@
 //	run.go       warm-up, pilot, measurement and judgement
 //	bind.go      CPUs, and the environment that the Go runtime starts with
 //	memory.go    the memory probe; memory/parked
-//	latency.go   quantiles
+//	capacity.go  memory/capacity
+//	handoff.go   switch/handoff
+//	histogram.go latencies in buckets
+//	latency.go   what is told of them, and of fairness
 //	sample.go    the lines of JSON
 //	<group>.go   the workloads of one group; select.go is channel's
 //	lose_*.go    a fault to be planted, for tests
@@ -23,6 +26,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"strconv"
 )
 
 const backendName = "go"
@@ -60,6 +64,9 @@ func measure(o *options) int {
 }
 
 func main() {
+	if pipes, err := strconv.Atoi(os.Getenv(writerVariable)); err == nil {
+		os.Exit(writeSlowly(pipes))
+	}
 	o, status := parseOptions(os.Args[1:])
 	if o == nil {
 		os.Exit(status)

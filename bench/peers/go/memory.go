@@ -103,7 +103,7 @@ func (b *bench) probeMemory(n uint64) {
 // --- memory/parked --------------------------------------------------------------
 
 var memoryParked = workload{
-	name: "memory/parked", axes: "n P place", flags: needsBlocking | noWarmup | oneRound,
+	name: "memory/parked", axes: "n stack P place", flags: needsBlocking | noWarmup | oneRound,
 	unit: unitN, run: runMemoryParked, expected: scaled,
 }
 

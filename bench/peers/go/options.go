@@ -26,11 +26,12 @@ type options struct {
 	memBudget  uint64 // bytes; 0: the default
 	timeBudget uint64 // seconds
 	targetMs   uint64 // of a pilot
+	fullLoad   uint64 // requests a second of which loads are shares; 0: unknown
 	ignored    uint64 // what has a meaning for other backends only
 }
 
-// number is an option that takes a whole number within bounds.
-type number struct {
+// bounded is an option that takes a whole number within bounds.
+type bounded struct {
 	min, max uint64
 	value    *uint64
 }
@@ -40,13 +41,15 @@ func usage(format string, arguments ...interface{}) (*options, int) {
 	return nil, exitUsage
 }
 
-func (o *options) numbers() map[string]number {
-	return map[string]number{
-		"--rounds":      {1, 1000000000, &o.rounds},
-		"--spin-ns":     {0, 1000000000, &o.ignored},
-		"--mem-budget":  {1 << 20, 1 << 50, &o.memBudget},
-		"--time-budget": {1, 86400, &o.timeBudget},
-		"--target-ms":   {1, 10000, &o.targetMs},
+func (o *options) numbers() map[string]bounded {
+	return map[string]bounded{
+		"--rounds":       {1, 1000000000, &o.rounds},
+		"--spin-ns":      {0, 1000000000, &o.ignored},
+		"--mem-budget":   {1 << 20, 1 << 50, &o.memBudget},
+		"--time-budget":  {1, 86400, &o.timeBudget},
+		"--pids-reserve": {0, 1 << 22, &o.ignored},
+		"--full-load":    {1, 1000000000, &o.fullLoad},
+		"--target-ms":    {1, 10000, &o.targetMs},
 	}
 }
 
@@ -102,7 +105,7 @@ func (o *options) apply(name string, value *string, next func() bool) string {
 	return ""
 }
 
-func (n number) parse(name, text string) string {
+func (n bounded) parse(name, text string) string {
 	value, err := strconv.ParseUint(text, 10, 64)
 	if err != nil || text[0] == '+' || value < n.min || value > n.max {
 		return fmt.Sprintf("%s wants a whole number from %d to %d, not %s", name, n.min, n.max, printable(text))

@@ -38,6 +38,9 @@ func (r *run) notOffered() string {
 	if p.remedyOff {
 		return "not offered: with asynchronous preemption switched off, Go still preempts at each function call"
 	}
+	if p.stack != "" {
+		return "not offered: stack:" + p.stack + ": a goroutine's stack has no size to ask for"
+	}
 	if p.place == r.cell.workload.places()[0] || p.place == "same-pu" {
 		return ""
 	}
@@ -49,6 +52,7 @@ func (r *run) notOffered() string {
 func (r *run) prepare(o *options) bool {
 	p := &r.cell.params
 	r.status = "ok"
+	p.fullLoad = o.fullLoad
 	r.rounds, r.unit = o.rounds, r.cell.workload.unit(p)
 	if r.single() {
 		r.rounds = 1
@@ -58,7 +62,7 @@ func (r *run) prepare(o *options) bool {
 	if r.bench.memBudget == 0 {
 		r.bench.memBudget = memAvailable() / 2
 	}
-	tableTooLarge = func(reason string) {
+	skip = func(reason string) {
 		r.conclude("skipped", "%s", reason)
 		os.Exit(r.print(o.mode == modePilot))
 	}
@@ -79,7 +83,10 @@ func (r *run) prepare(o *options) bool {
 // judge compares what was counted with what it had to be.
 func (r *run) judge(rounds uint64) {
 	b, p := &r.bench, r.cell.params
-	l := &b.ledger
+	l, regions := &b.ledger, 1
+	if r.cell.workload.flags&noRegion != 0 {
+		regions = 0
+	}
 	if b.limit != nil {
 		p.n, rounds = b.limit.reached, 1
 	}
@@ -89,6 +96,8 @@ func (r *run) judge(rounds uint64) {
 		r.expected = 0
 	}
 	switch {
+	case b.failure != "":
+		r.conclude("failed", "%s", b.failure)
 	case l.Created != l.Done:
 		r.conclude("failed", "ledger: %d tasks created, %d done", l.Created, l.Done)
 	case l.Sent != l.Delivered:
@@ -97,8 +106,8 @@ func (r *run) judge(rounds uint64) {
 		r.conclude("failed", "checksum 0x%016x, expected 0x%016x", r.checksum, r.expected)
 	case b.limit != nil:
 		r.conclude("limit", "limit reached at n=%d: %s %d", b.limit.reached, b.limit.name, b.limit.value)
-	case b.starts != 1 || b.stops != 1:
-		r.conclude("failed", "the workload opened %d and closed %d measured regions, not 1", b.starts, b.stops)
+	case b.starts != regions || b.stops != regions:
+		r.conclude("failed", "the workload opened %d and closed %d measured regions, not %d", b.starts, b.stops, regions)
 	case b.invalid != "":
 		r.conclude("invalid", "%s", b.invalid)
 	}
@@ -131,6 +140,10 @@ func (r *run) pilot(targetMs uint64) {
 	target := targetMs * 1000000
 	prewarm(prewarmBytes(&r.cell.params, r.bench.memBudget))
 	rounds, region := uint64(1), uint64(0)
+	if r.cell.workload.flags&noRegion != 0 {
+		r.rounds = 1 // there is nothing to time, and trying it is the cell
+		return
+	}
 	for r.rounds = 1; ; rounds *= 2 {
 		r.execute(rounds, false, rounds > 1)
 		if r.status != "ok" && r.status != "invalid" {

@@ -52,6 +52,7 @@ type sampleEnv struct {
 	CPUs   []int  `json:"cpus"`
 	Place  string `json:"place"`
 	SpinNs int64  `json:"spin_ns"`
+	*loadFacts
 }
 
 type sampleLine struct {
@@ -71,6 +72,8 @@ type sampleLine struct {
 	Memory     *memorySample `json:"memory"`
 	Latency    *latency      `json:"latency"`
 	Fairness   *fairness     `json:"fairness"`
+	AloneNs    *float64      `json:"alone_ns_per_op"`
+	WakeupNs   *float64      `json:"wakeup_cpu_ns"`
 	Limit      *sampleLimit  `json:"limit"`
 	Env        sampleEnv     `json:"env"`
 }
@@ -79,6 +82,7 @@ type pilotLine struct {
 	Cell       string  `json:"cell"`
 	Backend    string  `json:"backend"`
 	Rounds     uint64  `json:"rounds"`
+	Unit       uint64  `json:"unit"`
 	NsPerRound float64 `json:"ns_per_round"`
 	Status     string  `json:"status"`
 	Reason     *string `json:"reason"`
@@ -99,7 +103,7 @@ func (r *run) line() *sampleLine {
 		Schema: "greenbench.sample/1", Cell: r.cell.name, Backend: backendName, Status: r.status,
 		Reason: r.reasonOrNil(), Rounds: r.rounds, Unit: r.unit, Operations: r.rounds * r.unit,
 		Ledger: sampleLedger{b.ledger, hex(r.checksum), hex(r.expected)}, Memory: b.memory,
-		Env: sampleEnv{P: p.ncpu, CPUs: append([]int{}, r.cpus...), Place: p.place},
+		Env: sampleEnv{P: p.ncpu, CPUs: append([]int{}, r.cpus...), Place: p.place, loadFacts: b.load},
 	}
 	if l := b.limit; l != nil {
 		s.Operations = l.reached
@@ -111,6 +115,14 @@ func (r *run) line() *sampleLine {
 	return s
 }
 
+// positive is nil for what was not measured.
+func positive(value float64) *float64 {
+	if value > 0 {
+		return &value
+	}
+	return nil
+}
+
 // addTimes fills in what only a measured region has.
 func (r *run) addTimes(s *sampleLine) {
 	from, to := &r.bench.begin, &r.bench.end
@@ -120,7 +132,8 @@ func (r *run) addTimes(s *sampleLine) {
 	s.NsPerOp, s.CPUNsPerOp = &real, &cpu
 	s.Gbench = &gbenchEntry{Name: s.Cell, RunName: s.Cell, RunType: "iteration", Times: 1, Threads: 1,
 		Iterations: s.Operations, RealTime: real, CPUTime: cpu, TimeUnit: "ns"}
-	s.Latency, s.Fairness = quantiles(r.bench.latencies), r.bench.fairness
+	s.Latency, s.Fairness = r.bench.latencies.latency(), r.bench.fairness
+	s.AloneNs, s.WakeupNs = positive(r.bench.aloneNs), positive(r.bench.wakeupCPUNs)
 	s.Usage = &sampleUsage{to.usage.Nvcsw - from.usage.Nvcsw, to.usage.Nivcsw - from.usage.Nivcsw,
 		to.usage.Minflt - from.usage.Minflt, to.usage.Majflt - from.usage.Majflt, to.usage.Maxrss}
 }
@@ -139,7 +152,7 @@ func statusExit(status string) int {
 func (r *run) print(pilot bool) int {
 	var line interface{} = r.line()
 	if pilot {
-		line = &pilotLine{r.cell.name, backendName, r.rounds, r.nsPerRound, r.status, r.reasonOrNil()}
+		line = &pilotLine{r.cell.name, backendName, r.rounds, r.unit, r.nsPerRound, r.status, r.reasonOrNil()}
 	}
 	if status := printJSON(line); status != exitOK {
 		return status
@@ -182,7 +195,7 @@ func printMachine() int {
 	placements["free"], placements["none"], placements["same-pu"] = true, true, true
 	return printJSON(map[string]interface{}{
 		"hwloc_synthetic": "unknown", "cpus": affinity(), "placements": placements, "backend": backendName,
-		"compiler": runtime.Version(), "flags": "", "gbench_version": "none: a port", "hwloc_version": "none",
+		"compiler": runtime.Version(), "flags": "GOGC=100, no GOMEMLIMIT, GOMAXPROCS=P", "gbench_version": "none: a port", "hwloc_version": "none",
 		"optimized": true,
 	})
 }

@@ -64,7 +64,7 @@ func runSpawnOne(rounds uint64, p *params, b *bench) uint64 {
 // --- spawn/storm ------------------------------------------------------------------
 
 var spawnStorm = workload{
-	name: "spawn/storm", axes: "n temp P place", unit: unitN, run: runSpawnStorm, expected: scaled,
+	name: "spawn/storm", axes: "n stack temp P place", unit: unitN, run: runSpawnStorm, expected: scaled,
 }
 
 func (s *slot) body(group *sync.WaitGroup) {
@@ -92,7 +92,7 @@ func runSpawnStorm(rounds uint64, p *params, b *bench) uint64 {
 // --- spawn/parked_storm -----------------------------------------------------------
 
 var spawnParkedStorm = workload{
-	name: "spawn/parked_storm", axes: "n temp P place", flags: needsBlocking,
+	name: "spawn/parked_storm", axes: "n stack temp P place", flags: needsBlocking,
 	unit: unitN, run: runSpawnParkedStorm, expected: scaled,
 }
 

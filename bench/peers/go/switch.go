@@ -156,8 +156,12 @@ func runSwitchYield(rounds uint64, p *params, b *bench) uint64 {
 			b.ledger.Done++
 		}
 	}
+	b.judgeYields(yields)
+	return sum
+}
+
+func (b *bench) judgeYields(yields uint64) {
 	if b.ledger.EmptyYields*100 > yields*toleratedPercent {
 		b.invalid = tooManyEmptyYield
 	}
-	return sum
 }

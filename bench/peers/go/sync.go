@@ -1,17 +1,11 @@
 package main
 
-import (
-	"runtime"
-	"sync"
-	"sync/atomic"
-)
+import "sync"
 
 const (
 	operationsPerTask   = 64
 	calibrationSteps    = 1 << 20
 	roundsOfCalibration = 3
-	patienceNs          = 20000000
-	seenCPUs            = 1024
 )
 
 var syncMutex = workload{
@@ -36,12 +30,7 @@ type contended struct {
 	stopped bool   // mutex
 	goal    uint64
 	steps   uint64 // of work in a section
-	waiting int64  // tasks that have not yet arrived
-	goOn    uint32
-	cpus    int64 // to be seen
-	seen    int64 // CPUs that have run a waiting task
-	cpu     [seenCPUs]uint32
-	begin   chan struct{}
+	start   *start
 	group   sync.WaitGroup
 	bench   *bench
 }
@@ -79,37 +68,6 @@ func stepsOf(ns uint64) uint64 {
 	return uint64(float64(ns) * calibrationSteps / float64(best))
 }
 
-func (s *contended) beSeen() {
-	if atomic.SwapUint32(&s.cpu[currentCPU()%seenCPUs], 1) == 0 {
-		atomic.AddInt64(&s.seen, 1)
-	}
-}
-
-// awaitCPUs waits until tasks have run on as many CPUs as there can be, or have
-// not for a while: else a thread that still sleeps may find nothing left.
-func (s *contended) awaitCPUs() {
-	until := now() + patienceNs
-	for s.beSeen(); atomic.LoadInt64(&s.seen) < s.cpus && now() < until; s.beSeen() {
-		runtime.Gosched()
-	}
-}
-
-// enter waits for everybody; the last to arrive opens the region.
-func (s *contended) enter() {
-	if atomic.AddInt64(&s.waiting, -1) == 0 {
-		close(s.begin)
-		s.awaitCPUs()
-		s.bench.start()
-		atomic.StoreUint32(&s.goOn, 1)
-		return
-	}
-	<-s.begin
-	for atomic.LoadUint32(&s.goOn) == 0 {
-		s.beSeen()
-		runtime.Gosched()
-	}
-}
-
 // enough: the first to find all done closes the region, inside the mutex.
 func (s *contended) enough() bool {
 	if s.total < s.goal {
@@ -125,7 +83,7 @@ func (s *contended) enough() bool {
 func (w *contender) body() {
 	s := w.shared
 	operations, x := uint64(0), uint64(0)
-	s.enter()
+	s.start.wait(s.bench.start)
 	for {
 		s.mutex.Lock()
 		if s.enough() {
@@ -145,11 +103,8 @@ func (w *contender) body() {
 
 func runMutex(rounds uint64, p *params, b *bench) uint64 {
 	tasks := table[contender](b, p.n)
-	s := &contended{goal: rounds * unitMutex(p), steps: stepsOf(p.section), waiting: int64(p.n),
-		cpus: int64(p.ncpu), begin: make(chan struct{}), bench: b}
-	if p.n < p.ncpu {
-		s.cpus = int64(p.n)
-	}
+	s := &contended{goal: rounds * unitMutex(p), steps: stepsOf(p.section),
+		start: newStart(p.n, p.ncpu), bench: b}
 	s.group.Add(len(tasks))
 	for i := range tasks {
 		tasks[i].shared = s
@@ -157,18 +112,26 @@ func runMutex(rounds uint64, p *params, b *bench) uint64 {
 	}
 	s.group.Wait()
 	b.ledger.Created = p.n
-	b.fairness = &fairness{Tasks: p.n, Min: ^uint64(0)}
-	sum := uint64(0)
-	for i := range tasks {
-		made := tasks[i].operations
-		sum += made
+	sum := shares(b, len(tasks), func(i int) uint64 {
 		b.ledger.Done += tasks[i].ended
-		if made < b.fairness.Min {
-			b.fairness.Min = made
+		return tasks[i].operations
+	})
+	return mix(s.total) + sum
+}
+
+// shares adds up what each of count tasks made, and keeps the extremes.
+func shares(b *bench, count int, made func(i int) uint64) uint64 {
+	sum, f := uint64(0), &fairness{Tasks: uint64(count), Min: ^uint64(0)}
+	for i := 0; i < count; i++ {
+		share := made(i)
+		sum += share
+		if share < f.Min {
+			f.Min = share
 		}
-		if made > b.fairness.Max {
-			b.fairness.Max = made
+		if share > f.Max {
+			f.Max = share
 		}
 	}
-	return mix(s.total) + sum
+	b.fairness = f
+	return sum
 }

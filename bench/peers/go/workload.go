@@ -23,18 +23,21 @@ const (
 	oneRound                  // rounds is always 1
 	pair                      // two tasks, whose placement is an axis
 	voidLimit                 // after a limit the checksum is 0
+	noRegion                  // its result is a limit: no measured region
 )
 
 // workloads is the table of all of them, in the order of workloads.def.
 var workloads = []*workload{
 	&spawnOne, &spawnStorm, &spawnParkedStorm, &spawnTree,
-	&switchYield,
+	&switchYield, &switchYieldMulti, &switchHandoff, &switchWorkingSet,
 	&channelPingPong, &channelProdCons, &channelSelect, &channelSieve,
-	&stackGrow, &stackGrowWarm, &stackRegrow,
-	&memoryParked,
-	&syncMutex,
-	&wakeTimer, &wakeHog,
-	&parallelFib,
+	&stackGrow, &stackGrowWarm, &stackRegrow, &stackRetained,
+	&memoryParked, &memoryCapacity,
+	&syncMutex, &syncCounter,
+	&wakeTimer, &wakeUnpark, &wakeIdle, &wakeHog,
+	&parallelFib, &parallelNqueens,
+	&syscallBlocking,
+	&ioEcho, &ioAPICalls, &ioRest, &ioHeld,
 }
 
 // places are the values of the axis place; the first is what a name without

@@ -20,6 +20,8 @@
 #define TASK_BACKEND_NAME    "st"
 #define TASK_CAN_BLOCK       1
 #define TASK_REMEDY_OPTIONAL 0
+#define TASK_STACK_POLICY    ""
+#define TASK_STACK_BYTES     0
 
 typedef struct {
     unsigned alive;
@@ -122,6 +124,12 @@ static inline void task_sleep_until(int64_t ns)
     clock_gettime(CLOCK_MONOTONIC, &now);
     left = ns - ((int64_t)now.tv_sec * 1000000000 + now.tv_nsec);
     st_usleep(left > 0 ? (st_utime_t)(left + 999) / 1000 : 0);
+}
+
+/* One OS thread: whatever blocks it blocks them all. */
+static inline void task_blocking(void (*fn)(void *), void *arg)
+{
+    fn(arg);
 }
 
 static inline void task_sem_init(task_sem *sem, unsigned count)

@@ -1,0 +1,105 @@
+"""What a report shows beside the cost of an operation: the same work without tasks, the speed-up over CPUs, how long
+things waited in cells whose cost is a time, and results that are neither a time per operation nor a lateness."""
+
+from . import peers, stats
+from . import report_content as content
+from .report_words import count_bytes, figure, interval_words, nanoseconds
+
+CELL = [("cell", True), ("backend", True)]
+WAITS = ("p50", "p90", "p99", "p999", "max")
+
+
+def _lines(model, cells, columns):
+    """Rows of cell, backend and what columns(series) gives; series for which it gives nothing are left out."""
+    rows = []
+    for cell in cells:
+        first = True
+        for backend in model.backends:
+            series = model.get(cell, backend)
+            found = columns(series) if series is not None and series.good else None
+            if found:
+                rows.append([(cell.name if first else "", "text"), (peers.label(backend), "text")] + found)
+                first = False
+    return rows
+
+
+def alone(model, cells):
+    """What the same work costs in one task, where the workload says so."""
+    def columns(series):
+        pairs = [(s["alone_ns_per_op"], s["ns_per_op"]) for s in series.good
+                 if s.get("alone_ns_per_op") and s["ns_per_op"]]
+        if not pairs:
+            return None
+        ratio = stats.median([whole / part for part, whole in pairs])
+        return [(nanoseconds(stats.median([part for part, _ in pairs])), None),
+                (nanoseconds(stats.median([whole for _, whole in pairs])), None), (figure(ratio) + "x", None)]
+
+    rows = _lines(model, cells, columns)
+    if not rows:
+        return []
+    return [content.Paragraph("The same work in one task, as plain calls, measured in the same process before the "
+                              "region. It is shown beside the cost and never subtracted. With P CPUs perfect use of "
+                              "them would be 1/P of it."),
+            content.Table(CELL + [("alone/op", False), ("time/op", False), ("of alone", False)], rows, True)]
+
+
+def speedups(model, cells):
+    """Time at P:1 over time at more CPUs, for cells that differ in nothing else."""
+    single = {_without_p(cell): cell for cell in cells if cell.number("P") == 1}
+
+    def columns(series):
+        base = single.get(_without_p(series.cell))
+        one = model.get(base, series.backend) if base is not None else None
+        if series.cell.number("P") == 1 or one is None or not one.usable or not series.usable:
+            return None
+        gain = stats.median(one.values) / stats.median(series.values)
+        return [(figure(gain) + "x", None), (figure(100 * gain / series.cell.number("P")) + " %", None)]
+
+    rows = _lines(model, cells, columns)
+    if not rows:
+        return []
+    return [content.Paragraph("Speed-up: the median cost at P:1 over that at more CPUs, of the same backend. 100 % is "
+                              "all of the CPUs."),
+            content.Table(CELL + [("speed-up", False), ("of the CPUs", False)], rows, True)]
+
+
+def _without_p(cell):
+    return (cell.workload, tuple(sorted((k, v) for k, v in cell.axes.items() if k not in ("P", "place"))))
+
+
+def waits(model, cells):
+    """Percentiles of cells whose cost is something else."""
+    def columns(series):
+        found = [s["latency"] for s in series.good if s.get("latency")]
+        if not found:
+            return None
+        return [(nanoseconds(stats.median([latency[key] for latency in found])), None) for key in WAITS]
+
+    rows = _lines(model, cells, columns)
+    if not rows:
+        return []
+    header = CELL + [("p50", False), ("p90", False), ("p99", False), ("p99.9", False), ("max", False)]
+    return [content.Paragraph("How long things waited, medians over the processes:"),
+            content.Table(header, rows, True)]
+
+
+def plain_values(model, cells, header, write, ratios):
+    """A table of one value with its interval, for what is no time per operation."""
+    def columns(series):
+        if not series.values:
+            return None
+        return [(write(stats.median(series.values)), None),
+                (interval_words(stats.median_interval(series.values), write), None),
+                (str(len(series.values)), None)] + ratios(model, series.cell, series)
+
+    rows = _lines(model, cells, columns)
+    head = CELL + [(header, False), ("interval", False), ("n", False), ("gt / this", False), ("verdict", True)]
+    return [content.Table(head, rows, True)] if rows else []
+
+
+def idle(model, cells, ratios):
+    return plain_values(model, cells, "CPU time in 1 s", nanoseconds, ratios)
+
+
+def retained(model, cells, ratios):
+    return plain_values(model, cells, "resident bytes/task", count_bytes, ratios)
