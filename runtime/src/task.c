@@ -32,7 +32,7 @@ static bool slab_new(void)
     /* With so many tasks a huge page will be used up, and spares as many page
      * faults as there are pages in it. */
     size_t bytes = n * sizeof(struct gti_task);
-    bool huge = bytes >= GTI_HUGE_PAGE;
+    bool huge = bytes % GTI_HUGE_PAGE == 0;
     struct gti_task *t = aligned_alloc(huge ? GTI_HUGE_PAGE : GTI_CACHE_LINE, bytes);
     if (!slab || !t) {
         free(slab);
