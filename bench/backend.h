@@ -12,11 +12,15 @@ extern const char backend_name[];
 extern const bool backend_can_block;
 
 extern const bool backend_remedy_optional;
+extern const bool backend_blocking_calls;
 
 /* The stack policy that it offers beside its default, "" if none, and the
  * task_attr.stack_bytes that asks for it. */
 extern const char backend_stack_policy[];
 extern const size_t backend_stack_bytes;
+
+/* The workloads that it runs, blanks between them; "" if it may run all. */
+extern const char backend_only[];
 
 /* As struct task_config. */
 struct backend_config {

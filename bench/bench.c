@@ -21,6 +21,8 @@ enum {
     RESERVE_FRACTION = 8
 };
 
+bool bench_region_open;
+
 int64_t bench_clock_ns(void)
 {
     struct timespec now;
@@ -79,6 +81,7 @@ void *bench_alloc(struct bench *b, uint64_t count, size_t size)
 void bench_start(struct bench *b)
 {
     b->starts++;
+    bench_region_open = true;
     if (b->mode == BENCH_MEASURE) {
         getrusage(RUSAGE_SELF, &b->before);
         gbench_start(b->gbench);
@@ -96,6 +99,7 @@ void bench_stop(struct bench *b)
         b->end_ns = bench_clock_ns();
     }
     b->stops++;
+    bench_region_open = false;
 }
 
 /* A probe that cannot be read leaves the sample without memory figures. */

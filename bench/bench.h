@@ -60,6 +60,9 @@ struct bench {
     unsigned budget_calls;
 };
 
+/* For the backend without operations; see backends/null. */
+extern bool bench_region_open;
+
 /* Makes ready for one run; budget, probe_precise, spare_cpu, latency and give_up are kept. */
 void bench_prepare(struct bench *b, enum bench_mode mode, bool warmed, struct gbench *gbench);
 

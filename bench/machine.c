@@ -10,6 +10,7 @@
 #include "options.h"
 #include "placement.h"
 #include "registry.h"
+#include "run.h"
 #include "workload.h"
 
 #ifdef __OPTIMIZE__
@@ -41,7 +42,7 @@ int machine_list(void)
                "\"one_round\":%s,\"offered\":%s}\n",
                w->name, w->axes, boolean(w->flags & WORKLOAD_NEEDS_BLOCKING),
                boolean(w->flags & WORKLOAD_PAIR), boolean(w->flags & WORKLOAD_ONE_ROUND),
-               boolean(backend_can_block || !(w->flags & needs)));
+               boolean(run_is_offered(w) && (backend_can_block || !(w->flags & needs))));
     }
     return finish();
 }

@@ -53,15 +53,29 @@ static bool wants_warmup(const struct run *r)
     return !r->cell.params.cold && !(r->cell.workload->flags & WORKLOAD_NO_WARMUP);
 }
 
+bool run_is_offered(const struct workload *w)
+{
+    const size_t length = strlen(w->name);
+    const char *at = backend_only;
+
+    while ((at = strstr(at, w->name)) && at[length] != ' ' && at[length] != '\0')
+        at += length;
+    return backend_only[0] == '\0' || at != NULL;
+}
+
 static const char *not_offered(const struct workload *w, const struct params *p)
 {
     if (w->missing)
         return w->missing;
+    if (!run_is_offered(w))
+        return "not offered: without what it measures this loop does not come to its end";
     if (p->no_remedy && !backend_remedy_optional)
         return "not offered: the kernel preempts threads that never yield, whatever the process "
                "does";
     if (p->stack && strcmp(p->stack, backend_stack_policy) != 0)
         return "not offered: this stack policy is another backend's";
+    if (w->flags & WORKLOAD_BLOCKING_CALLS && !backend_blocking_calls)
+        return "not offered: there is one OS thread, and a call that blocks it blocks every task";
     if (backend_can_block)
         return NULL;
     if (w->flags & WORKLOAD_NEEDS_BLOCKING)

@@ -30,6 +30,9 @@ struct run {
 const char *status_name(enum status status);
 int status_exit(enum status status);
 
+/* Whether this backend runs the workload at all; false for most on `null`. */
+bool run_is_offered(const struct workload *w);
+
 /* Settles what the options leave open, chooses CPUs and binds to them. False
  * with status and reason set when the cell is not offered here. */
 bool run_prepare(struct run *r, const struct options *o);

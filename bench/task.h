@@ -20,6 +20,8 @@
  *                             group; 0 for pools whose tasks must run to
  *                             completion. A workload that needs blocking is
  *                             not offered on such a backend.
+ *   TASK_BLOCKING_CALLS       1 if other tasks run on while one is in
+ *                             task_blocking(); 0 if it holds up all of them
  *   TASK_STACK_POLICY         string, the stack policy that it offers beside its
  *                             default ("small", "64k"), or ""
  *   TASK_STACK_BYTES          the task_attr.stack_bytes that asks for it

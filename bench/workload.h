@@ -48,13 +48,14 @@ struct bench;
 /* temp:cold cells have no warm-up and one round, whatever the flags say: what
  * a cold cell measures exists once per process. */
 enum workload_flags {
-    WORKLOAD_NEEDS_BLOCKING = 1, /* tasks wait for each other: not for TASK_CAN_BLOCK 0 */
-    WORKLOAD_NO_WARMUP = 2,      /* the harness must not run an unmeasured round first */
-    WORKLOAD_ONE_ROUND = 4,      /* rounds is always 1 */
-    WORKLOAD_PAIR = 8,           /* two tasks, in slots 0 and 1 when `place` is a pair's */
-    WORKLOAD_OWN_STACK = 16,     /* measures a task's own stack: not for TASK_CAN_BLOCK 0 */
-    WORKLOAD_NO_REGION = 32,     /* its result is a limit: no measured region */
-    WORKLOAD_VOID_LIMIT = 64,    /* after a limit nothing is left to check: see `expected` */
+    WORKLOAD_NEEDS_BLOCKING = 1,   /* tasks wait for each other: not for TASK_CAN_BLOCK 0 */
+    WORKLOAD_NO_WARMUP = 2,        /* the harness must not run an unmeasured round first */
+    WORKLOAD_ONE_ROUND = 4,        /* rounds is always 1 */
+    WORKLOAD_PAIR = 8,             /* two tasks, in slots 0 and 1 when `place` is a pair's */
+    WORKLOAD_OWN_STACK = 16,       /* measures a task's own stack: not for TASK_CAN_BLOCK 0 */
+    WORKLOAD_NO_REGION = 32,       /* its result is a limit: no measured region */
+    WORKLOAD_VOID_LIMIT = 64,      /* after a limit nothing is left to check: see `expected` */
+    WORKLOAD_BLOCKING_CALLS = 128, /* not for TASK_BLOCKING_CALLS 0 */
 };
 
 struct workload {

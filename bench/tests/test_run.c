@@ -14,8 +14,10 @@
 const char backend_name[] = "fake";
 const bool backend_can_block = true;
 const bool backend_remedy_optional = true;
+const bool backend_blocking_calls = false;
 const char backend_stack_policy[] = "small";
 const size_t backend_stack_bytes = 4096;
+const char backend_only[] = "";
 
 /* What the fake backend returns instead of running the root task. */
 static int backend_error;
@@ -111,7 +113,13 @@ static const struct workload stacks = {.name = "fake/stacks",
                                        .unit = unit,
                                        .run = run_script,
                                        .expected = expected};
-static const struct workload *const table[] = {&plain, &once, &timed, &hogs, &stacks};
+static const struct workload calls = {.name = "fake/calls",
+                                      .axes = "n P",
+                                      .flags = WORKLOAD_BLOCKING_CALLS,
+                                      .unit = unit,
+                                      .run = run_script,
+                                      .expected = expected};
+static const struct workload *const table[] = {&plain, &once, &timed, &hogs, &stacks, &calls};
 
 static struct run r;
 
@@ -135,7 +143,7 @@ static void measure_spinning(const char *cell, int64_t spin_ns)
     const struct options o = {.spin_ns = spin_ns, .time_budget = 20, .rounds = 3};
     char error[CELL_ERROR_MAX];
 
-    assert_int_equal(cell_parse(cell, table, 5, &r.cell, error), 0);
+    assert_int_equal(cell_parse(cell, table, 6, &r.cell, error), 0);
     if (run_prepare(&r, &o))
         run_measure(&r);
 }
@@ -295,6 +303,13 @@ static void a_stack_policy_of_another_backend_is_skipped(void **state)
     assert_int_equal(runs, 0);
 }
 
+static void a_call_that_holds_up_every_task_is_skipped(void **state)
+{
+    measure("fake/calls/n:10/P:1");
+    assert_judged(STATUS_SKIPPED, "a call that blocks it blocks every task");
+    assert_int_equal(runs, 0);
+}
+
 static void what_is_told_beside_the_time_is_of_the_measured_run(void **state)
 {
     script.alone = 50;
@@ -416,6 +431,7 @@ int main(void)
         JUDGED(the_remedy_is_switched_off_where_the_cell_says_so),
         JUDGED(a_stack_policy_is_asked_for_where_the_backend_has_it),
         JUDGED(a_stack_policy_of_another_backend_is_skipped),
+        JUDGED(a_call_that_holds_up_every_task_is_skipped),
         JUDGED(what_is_told_beside_the_time_is_of_the_measured_run),
         JUDGED(latencies_are_those_of_the_measured_run_alone),
         JUDGED(a_limit_in_the_warm_up_ends_the_cell),

@@ -326,7 +326,7 @@ static uint64_t run(uint64_t rounds, const struct params *p, struct bench *b)
 const struct workload workload_syscall_blocking = {
     .name = "syscall/blocking",
     .axes = "n P place",
-    .flags = WORKLOAD_NEEDS_BLOCKING | WORKLOAD_VOID_LIMIT,
+    .flags = WORKLOAD_NEEDS_BLOCKING | WORKLOAD_BLOCKING_CALLS | WORKLOAD_VOID_LIMIT,
     .check = check,
     .unit = unit,
     .run = run,

@@ -27,6 +27,10 @@ class Bench:
     def built(self):
         return [b for b in profiles.BACKENDS if _is_executable(self.path(b))]
 
+    def has_harness(self):
+        """Whether the executable that measures the loops alone is built."""
+        return _is_executable(self.path(profiles.HARNESS))
+
     def built_peers(self):
         return [b for b in peers.PEERS if _is_executable(self.path(b))]
 

@@ -28,13 +28,15 @@ def of_samples(samples):
     if not usable:
         return samples[-1]["status"] if samples else ""
     last = usable[-1]
+    case, axes = cells.parse(last["cell"])
+    metric = metric_of(case, axes.get("load"))
     if cells.group(last["cell"]) == "memory":
         return _memory(usable)
-    value = metric_of(cells.parse(last["cell"])[0]).value
-    times = [v for v in map(value, usable) if v is not None]
-    if last["status"] == "limit" or not times:
-        return _limit(last)
-    text = time_text(statistics.median(times))
+    values = [v for v in map(metric.value, usable) if v is not None]
+    if last["status"] == "limit" or not values:
+        return _limit(last) if last["limit"] else last["status"]
+    text = bytes_text(statistics.median(values)) + "/task" if metric.kind == "bytes" else time_text(
+        statistics.median(values))
     return text + " (invalid)" if last["status"] == "invalid" else text
 
 

@@ -28,6 +28,21 @@ ONE_ROUND_CASES = ("memory/parked", "memory/capacity", "stack/retained", "wake/i
 # by pilots of the cell on the right.
 LOADED_CASE, FULL_LOAD_CELL = "io/rest", "io/rest/load:max/P:1"
 
+# What a case's loop takes without its operation: the cell of it that the
+# executable `null` runs, which is no backend and is never compared.
+HARNESS = "null"
+HARNESS_CELLS = {
+    "spawn/one": "spawn/one/P:1",
+    "spawn/storm": "spawn/storm/n:1000/temp:warm/P:1",
+    "switch/yield": "switch/yield/n:2/P:1",
+    "channel/prod_cons": "channel/prod_cons/p:1/c:1/cap:128/P:1",
+    "sync/mutex": "sync/mutex/n:1/cs:0/P:1",
+    "sync/counter": "sync/counter/n:1/by:mutex/P:1",
+    "parallel/fib": "parallel/fib/n:16/P:1",
+}
+HARNESS_REPLICATES, HARNESS_TARGET_MS = 3, 20
+HARNESS_SHARE, HARNESS_NS = 0.02, 0.3      # of a figure, whichever is larger: below it is not shown
+
 TARGET_MS = 60
 SPIN_NS = 50_000
 CHEAP_MS = 150         # a process above this is heavy

@@ -1,11 +1,15 @@
 """What a report shows beside the cost of an operation: the same work without tasks, the speed-up over CPUs, how long
 things waited in cells whose cost is a time, and results that are neither a time per operation nor a lateness."""
 
-from . import peers, stats
+from . import peers, profiles, stats
 from . import report_content as content
 from .report_words import count_bytes, figure, interval_words, nanoseconds
 
 CELL = [("cell", True), ("backend", True)]
+HARNESS = ("One turn of the loop without its operation (a spawn is a call, a yield and a lock are nothing, a channel "
+           "counts) takes: %s. It is part of every backend's figures alike and is never subtracted. It is negligible up "
+           "to 2 %% of a figure, or 0.3 ns. %s")
+P999_FROM = 10_000
 WAITS = ("p50", "p90", "p99", "p999", "max")
 
 
@@ -43,6 +47,29 @@ def alone(model, cells):
             content.Table(CELL + [("alone/op", False), ("time/op", False), ("of alone", False)], rows, True)]
 
 
+def harness(model, cells):
+    """What the loop itself takes of the figures, where that is more than a fiftieth and more than 0.3 ns."""
+    found = {c.workload: model.harness[c.workload] for c in cells if c.workload in model.harness}
+    if not found:
+        return []
+
+    def columns(series):
+        if not series.usable or series.cell.workload not in found:
+            return None
+        figure_ns, own = stats.median(series.values), found[series.cell.workload]
+        if own <= max(profiles.HARNESS_SHARE * figure_ns, profiles.HARNESS_NS):
+            return None
+        return [(nanoseconds(figure_ns), None), (nanoseconds(own), None), (figure(100 * own / figure_ns) + " %", None)]
+
+    words = ", ".join("%s %s" % (case, nanoseconds(ns)) for case, ns in found.items())
+    rows = _lines(model, cells, columns)
+    where = "It is more than that in these cells:" if rows else "It is nowhere more than that."
+    blocks = [content.Paragraph(HARNESS % (words, where))]
+    if rows:
+        blocks.append(content.Table(CELL + [("time/op", False), ("loop alone", False), ("share", False)], rows, True))
+    return blocks
+
+
 def speedups(model, cells):
     """Time at P:1 over time at more CPUs, for cells that differ in nothing else."""
     single = {_without_p(cell): cell for cell in cells if cell.number("P") == 1}
@@ -67,19 +94,27 @@ def _without_p(cell):
     return (cell.workload, tuple(sorted((k, v) for k, v in cell.axes.items() if k not in ("P", "place"))))
 
 
+def percentile(latencies, key):
+    """The median over processes; of p99.9 only where each has values enough for it."""
+    if not latencies or key == "p999" and min(latency["count"] for latency in latencies) < P999_FROM:
+        return "-"
+    return nanoseconds(stats.median([latency[key] for latency in latencies]))
+
+
 def waits(model, cells):
     """Percentiles of cells whose cost is something else."""
     def columns(series):
         found = [s["latency"] for s in series.good if s.get("latency")]
         if not found:
             return None
-        return [(nanoseconds(stats.median([latency[key] for latency in found])), None) for key in WAITS]
+        return [(percentile(found, key), None) for key in WAITS]
 
     rows = _lines(model, cells, columns)
     if not rows:
         return []
     header = CELL + [("p50", False), ("p90", False), ("p99", False), ("p99.9", False), ("max", False)]
-    return [content.Paragraph("How long things waited, medians over the processes:"),
+    return [content.Paragraph("How long things waited, medians over the processes; p99.9 from %d values in each on:"
+                              % P999_FROM),
             content.Table(header, rows, True)]
 
 

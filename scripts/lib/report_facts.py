@@ -1,6 +1,6 @@
 """Environment and provenance: the facts of machine.json as they were stored."""
 
-from . import peers
+from . import peers, profiles
 from . import report_content as content
 from .report_words import count_bytes
 
@@ -31,7 +31,7 @@ def provenance(run):
              ("seed of the random order", plan.get("seed", machine.get("seed"))),
              ("spin budget, ns", plan.get("spin_ns")), ("state", plan.get("state", "not recorded")),
              ("samples", len(run.samples)),
-             ("backends", ", ".join(peers.label(b) for b in sorted({s["backend"] for s in run.samples})))]
+             ("backends", ", ".join(peers.label(b) for b in sorted({s["backend"] for s in run.samples} - {profiles.HARNESS})))]
     facts += [("hash of " + key, value) for key, value in machine["hashes"].items()]
     facts += [(key, value) for key, value in _flatten(machine["toolchain"])]
     return [content.Paragraph("Everything in this report is computed from samples.jsonl, machine.json and plan.json "

@@ -14,7 +14,7 @@ points of one line of one chart, among which a reader picks. Every line is print
 is picked between lines; how many headlines survive a correction over the whole run is printed beside.
 """
 
-from . import peers, stats
+from . import peers, profiles, stats
 
 SUBJECT = "gt"
 PLAIN = "pthread"
@@ -22,7 +22,7 @@ FAMILY_PREFIX = "pthread"
 BACKEND_ORDER = ("gt", "pthread", "pthread-futex", "pthread-pool") + peers.PEERS
 GROUP_ORDER = ("spawn", "switch", "channel", "stack", "memory", "sync", "wake", "parallel", "syscall", "io")
 PAIR_WORKLOADS = ("switch/handoff", "switch/line", "channel/ping_pong", "wake/unpark")
-NUMERIC_AXES = ("n", "k", "kib", "bytes", "p", "c", "cap", "cs", "h", "delay", "P")
+NUMERIC_AXES = ("n", "k", "kib", "bytes", "p", "c", "cap", "cs", "h", "delay", "load", "P")
 PLACE_ORDER = ("", "same-pu", "smt", "same-llc", "cross-llc", "cross-numa", "cross-package", "free")
 KERNEL_MEMORY_FROM = 1000
 MEMORY_PARTS = ("user_bytes", "page_table_bytes", "kernel_stack_bytes", "slab_bytes")
@@ -118,14 +118,16 @@ def _user_bytes_per_task(sample):
     return memory["user_bytes"] / memory["n"] if memory["user_bytes"] > 0 else None
 
 
-def metric_of(workload):
+def metric_of(workload, load=None):
+    """load: the axis of io/rest. Under a load that is given, how late answers are is the cost; in a closed loop, the
+    time that each takes."""
     if workload == "wake/idle":
         return Metric("cpu", _cpu)
     if workload == "stack/retained":
         return Metric("bytes", _user_bytes_per_task)
-    if workload.startswith("wake/"):
+    if workload.startswith("wake/") or workload == "io/rest" and load != "max":
         return Metric("lateness", _lateness)
-    if workload == "memory/parked":
+    if workload in ("memory/parked", "io/held"):
         return Metric("bytes", _bytes_per_task)
     if workload == "memory/capacity":
         return Metric("tasks", lambda sample: None)
@@ -136,7 +138,7 @@ class Series:
     def __init__(self, cell, backend, samples):
         self.cell, self.backend = cell, backend
         self.samples = sorted(samples, key=lambda s: s["order"])
-        self.metric = metric_of(cell.workload)
+        self.metric = metric_of(cell.workload, cell.axes.get("load"))
         self.good = [s for s in self.samples if s["status"] == "ok"]
         self.state = self._state()
         self.by_round, self.values = {}, []
@@ -232,9 +234,11 @@ INCOMPLETE = "not judged: some replicates gave no value"
 class Model:
     def __init__(self, run):
         self.run = run
-        self.series = _group(run.samples)
+        self.samples = [s for s in run.samples if s["backend"] != profiles.HARNESS]
+        self.harness = _harness(run.samples)
+        self.series = _group(self.samples)
         self.cells = sorted({s.cell.name: s.cell for s in self.series.values()}.values(), key=Cell.sort_key)
-        self.backends = sorted({s["backend"] for s in run.samples}, key=backend_key)
+        self.backends = sorted({s["backend"] for s in self.samples}, key=backend_key)
         self.floor = stats.noise_floor([s.values for s in self.series.values() if s.state == "ok"])
         self.headlines = [c for c in map(self._headline, self.cells) if c is not None]
         self._judge(self.headlines)
@@ -332,6 +336,15 @@ def judge(comparisons, floor):
         else:
             p = comparison.corrected_p if comparison.judged else 1.0
             comparison.verdict = stats.verdict(comparison.ratio, p, floor)
+
+
+def _harness(samples):
+    """{case: ns of one turn of its loop without the operation}."""
+    found = {}
+    for sample in samples:
+        if sample["backend"] == profiles.HARNESS and sample["ns_per_op"]:
+            found.setdefault(Cell(sample["cell"]).workload, []).append(sample["ns_per_op"])
+    return {case: stats.median(values) for case, values in found.items()}
 
 
 def _group(samples):

@@ -3,7 +3,7 @@
 from . import peers, report_beside, stats
 from . import report_content as content
 from .chart_bars import split_of
-from .report_model import KERNEL_MEMORY_FROM, MEMORY_PARTS, SUBJECT, verdict_words
+from .report_model import KERNEL_MEMORY_FROM, MEMORY_PARTS, SUBJECT, metric_of, verdict_words
 from .report_words import (count, count_bytes, figure, interval_words, nanoseconds, per_op, ratio_words)
 
 TIME_HEADER = [("cell", True), ("backend", True), ("time/op", False), ("interval", False), ("n", False),
@@ -22,20 +22,18 @@ LOUDEST = 8
 def group(model, workloads):
     """The tables of one group: of times, of how late things were, of shares, of memory."""
     blocks = []
-    timed = [c for w in workloads if not w.startswith(("memory/", "wake/")) and w != "stack/retained"
-             for c in model.of_workload(w)]
-    late = [c for w in workloads if w.startswith("wake/") and w != "wake/idle" for c in model.of_workload(w)]
-    parked = [c for w in workloads if w == "memory/parked" for c in model.of_workload(w)]
-    other = [c for w in workloads if w.startswith("memory/") and w not in ("memory/parked", "memory/capacity")
-             for c in model.of_workload(w)]
-    if timed or other:
-        blocks.append(content.Table(TIME_HEADER, _rows(model, timed + other, _time_columns), True))
+    cells = [(metric_of(w, c.axes.get("load")).kind, c) for w in workloads for c in model.of_workload(w)]
+    timed, late = ([c for kind, c in cells if kind == wanted] for wanted in ("time", "lateness"))
+    parked = [c for kind, c in cells if kind == "bytes" and c.workload != "stack/retained"]
+    if timed:
+        blocks.append(content.Table(TIME_HEADER, _rows(model, timed, _time_columns), True))
     if late:
         blocks.append(content.Table(LATENESS_HEADER, _rows(model, late, _lateness_columns), True))
     if "wake/unpark" in workloads:
         blocks.append(content.Paragraph("CPU time/op of wake/unpark is that of a wake-up: without what the waking task "
                                         "spends on waiting."))
     blocks += _shares(model, timed)
+    blocks += report_beside.harness(model, timed)
     blocks += report_beside.alone(model, timed) + report_beside.waits(model, timed)
     blocks += report_beside.speedups(model, [c for c in timed if c.group == "parallel"])
     blocks += report_beside.idle(model, model.of_workload("wake/idle") if "wake/idle" in workloads else [],
@@ -107,8 +105,7 @@ def _lateness_columns(series):
     """Medians over the processes, each of which had percentiles of its own."""
     columns = _value_columns(series, series.good, series.values, nanoseconds)
     found = [s["latency"] for s in series.good if s.get("latency")]
-    for key in LATENESS:
-        columns.append((nanoseconds(stats.median([latency[key] for latency in found])) if found else "-", None))
+    columns += [(report_beside.percentile(found, key), None) for key in LATENESS]
     cpu = [c for c in (s["cpu_ns_per_op"] if s.get("wakeup_cpu_ns") is None else s["wakeup_cpu_ns"]
                        for s in series.good) if c is not None]
     return columns + [(nanoseconds(stats.median(cpu)) if cpu else "-", None)]
@@ -213,7 +210,7 @@ def _limit_value(limit):
 def absent(model):
     """Every replicate without a usable value, by backend, ending and reason; then what the plan left out."""
     found = {}
-    for sample in model.run.samples:
+    for sample in model.samples:
         if sample["status"] not in ("ok", "limit"):
             key = (sample["status"], sample["backend"], sample["reason"] or "no reason recorded")
             found.setdefault(key, {}).setdefault(sample["cell"], []).append(sample)

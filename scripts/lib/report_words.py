@@ -25,6 +25,15 @@ OPERATIONS = {
     "channel/sieve": ("one prime of the first k, by a chain of filters over channels",
                       "each prime of a sieve of tasks"),
     "sync/mutex": ("one lock, section and unlock by any of n tasks", "one locked section among n tasks"),
+    "io/echo": ("one echo of 64 bytes over loopback TCP, c connections with a task each; a closed loop",
+                "one echo over loopback TCP"),
+    "io/api_calls": ("one of c HTTP GETs made at once to a server that answers after 10 ms, gathered over a channel",
+                     "one of c calls at once to a slow server"),
+    "io/rest": ("one request to a REST service with a task for each. load is percent of what the slowest backend can "
+                "take, and then the cost is how late the answer is at the 99th percentile, from when the request was "
+                "due; load:max is a closed loop, and its cost a time", "how late 99 of 100 answers of a service are at most"),
+    "io/held": ("one of n requests in flight, each waiting in a task of its own: its memory",
+                "memory of one request in flight"),
     "sync/counter": ("one increment of a counter that n tasks share, by mutex, atomic or owner",
                      "one increment of a shared counter"),
     "wake/unpark": ("one wake-up of a task that waited for so many us; its cost is how late it runs, at the 99th "

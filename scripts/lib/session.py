@@ -66,6 +66,7 @@ class Session:
         self._pilots()
         self._leave_out()
         self._rounds()
+        self._harness()
         self._once()
         self.display.finish()
 
@@ -152,6 +153,23 @@ class Session:
         if round_number == 0 and jobs:
             self.replicates[name] = costs.replicates(
                 self.plan.profile, name, jobs[0].cell.kind, max(j.seconds for j in jobs))
+
+    def _harness(self):
+        """What the loops of this plan take without their operations, in a few processes each."""
+        cases = {cells.parse(c.name)[0] for c in self.plan.cells}
+        wanted = [cell for case, cell in profiles.HARNESS_CELLS.items() if case in cases]
+        exe = self.bench.path(profiles.HARNESS)
+        for cell in wanted if self.bench.has_harness() else ():
+            self.interrupts.check()
+            found, sample = runner.pilot(exe, cell, profiles.HARNESS, self.options, self.interrupts,
+                                         profiles.HARNESS_TARGET_MS)
+            if not found:
+                self._keep(sample, 0, 0)
+                continue
+            for number in range(profiles.HARNESS_REPLICATES):
+                self.interrupts.check()
+                self._keep(runner.measure(exe, cell, profiles.HARNESS, found["rounds"], self.options,
+                                          self.interrupts), number, number)
 
     def _once(self):
         """Cells outside the rounds: gt's capacity before that of threads."""

@@ -9,7 +9,7 @@ import os
 import unittest
 
 from tests import support
-from lib import bench, cells, histogram, peers, profiles, samples
+from lib import bench, cells, histogram, peers, profiles, runner, samples
 
 BENCH = os.environ.get("GREENBENCH_TEST_BENCH_DIR")
 
@@ -108,6 +108,18 @@ class RealTest(support.Case):
         self.assertLessEqual(limits["default"]["reached"], 400)
         self.assertEqual((limits["full"]["name"], limits["full"]["value"]), ("cgroup pids.max", 1400))
         self.assertGreater(limits["full"]["reached"], 1300)
+
+    def test_every_loop_comes_to_its_end_without_its_operation(self):
+        """With right checksums; yields are empty, of course."""
+        with runner.Interrupts() as interrupts:
+            for case, cell in profiles.HARNESS_CELLS.items():
+                self.assertEqual(cells.parse(cell)[0], case)
+                sample = runner.measure(bench.Bench(BENCH).path("null"), cell, "null", 50,
+                                        runner.Options(0, 1 << 30, 20, 60, allow_debug=True), interrupts)
+                self.assertEqual(sample["status"], "invalid" if case == "switch/yield" else "ok", sample)
+                self.assertEqual(sample["ledger"]["checksum"], sample["ledger"]["expected"])
+        listed = bench.Bench(BENCH).workloads("null")
+        self.assertEqual({case for case, entry in listed.items() if entry["offered"]}, set(profiles.HARNESS_CELLS))
 
     def test_a_workload_that_loses_a_message_fails_the_run(self):
         lossy = self.path("lossy")

@@ -125,6 +125,26 @@ class LoadTest(support.Case):
             self.assertEqual({s["told"].get("--pids-reserve") for s in self.samples(self.only_run(profile))}, {reserve})
 
 
+class HarnessTest(support.Case):
+    def test_the_loops_of_the_plan_are_measured_without_their_operations(self):
+        self.fakes(("gt", "pthread", "null"))
+        status, out, err = self.run_fakes("--filter", ONE, "--filter", HANDOFF)
+        self.assertEqual(status, 0, out + err)
+        told = [(s["cell"], s["status"], s["replicate"]) for s in self.samples() if s["backend"] == "null"]
+        self.assertEqual(told, [(ONE, "ok", i) for i in range(3)])
+        with open(os.path.join(self.only_run(), "report.md"), encoding="utf-8") as f:
+            text = f.read()
+        self.assertIn("One turn of the loop without its operation", text)
+        self.assertNotIn("| null |", text)
+        self.assertNotIn("null", out)
+
+    def test_null_is_no_backend(self):
+        self.fakes(("gt", "null"))
+        status, _, err = self.run_fakes("--backend", "null")
+        self.assertEqual(status, 64)
+        self.assertIn("--backend null is unknown", err)
+
+
 class FailureTest(support.Case):
     def run_one(self, misbehave, *args):
         return self.run_fakes("--no-report", "--filter", ONE, *args, misbehave=misbehave)

@@ -13,6 +13,7 @@
 #define TASK_BACKEND_NAME    "gt"
 #define TASK_CAN_BLOCK       1
 #define TASK_REMEDY_OPTIONAL 1
+#define TASK_BLOCKING_CALLS  1
 #define TASK_STACK_POLICY    "small"
 #ifdef __OPTIMIZE__
 #define TASK_STACK_BYTES 2048

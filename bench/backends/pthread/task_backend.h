@@ -9,6 +9,7 @@
 #define TASK_BACKEND_NAME    "pthread"
 #define TASK_CAN_BLOCK       1
 #define TASK_REMEDY_OPTIONAL 0
+#define TASK_BLOCKING_CALLS  1
 #define TASK_STACK_POLICY    "64k"
 #define TASK_STACK_BYTES     ((size_t)64 << 10)
 

@@ -15,6 +15,7 @@
 #define TASK_BACKEND_NAME    "boost_fiber"
 #define TASK_CAN_BLOCK       1
 #define TASK_REMEDY_OPTIONAL 0
+#define TASK_BLOCKING_CALLS  0
 #define TASK_STACK_POLICY    ""
 #define TASK_STACK_BYTES     0
 

@@ -5,8 +5,11 @@ import (
 	"sync/atomic"
 )
 
-// sync/counter. In Go a receiver does not close a channel: the owner closes
-// another one when it has all increments, and who sends selects between both.
+// sync/counter. In Go a receiver does not close a channel: the owner says that
+// it has all increments, and receives, without counting them, those that are on
+// their way. A message names its sender, so that they are not counted there
+// either. A select between sending and a channel that the owner closes would
+// cost twice as much.
 
 var syncCounter = workload{
 	name: "sync/counter", axes: "n by P place", flags: needsBlocking | voidLimit, check: checkCounter,
@@ -27,12 +30,13 @@ type counter struct {
 	stopped    bool   // mutex
 	goal       uint64
 	_          [4]uint64
-	increments chan uint64
-	done       chan struct{} // closed by the owner
-	received   uint64        // the owner's, of messages
-	ended      uint64        // the owner
+	increments chan uint64 // each is its sender's number
+	enough     uint32      // atomic: the owner has all
+	ended      uint64      // the owner
+	tooLate    []uint64    // messages of each task that the owner did not count
 	start      *start
-	group      sync.WaitGroup
+	group      sync.WaitGroup // the tasks but for the owner
+	owner      sync.WaitGroup
 	bench      *bench
 }
 
@@ -42,7 +46,7 @@ type incrementer struct {
 	_                 [6]uint64
 }
 
-func (c *counter) byMutex() uint64 {
+func (c *counter) byMutex(uint64) uint64 {
 	operations := uint64(0)
 	for {
 		c.mutex.Lock()
@@ -62,7 +66,7 @@ func (c *counter) byMutex() uint64 {
 }
 
 // byAtomic: the one that makes the last increment closes the region.
-func (c *counter) byAtomic() uint64 {
+func (c *counter) byAtomic(uint64) uint64 {
 	operations, goal := uint64(0), c.goal
 	for {
 		total := atomic.AddUint64(&c.total, 1)
@@ -76,38 +80,42 @@ func (c *counter) byAtomic() uint64 {
 	}
 }
 
-func (c *counter) byOwner() uint64 {
+func (c *counter) byOwner(me uint64) uint64 {
 	operations := uint64(0)
-	for {
-		select {
-		case c.increments <- 1:
-			operations++
-		case <-c.done:
-			return operations
-		}
+	for atomic.LoadUint32(&c.enough) == 0 {
+		c.increments <- me
+		operations++
 	}
+	return operations
 }
 
 func (c *counter) own() {
 	c.start.wait(c.bench.start)
-	total, received := uint64(0), uint64(0)
+	total := uint64(0)
 	for total < c.goal {
-		total += <-c.increments
-		received++
+		<-c.increments
+		total++
 	}
 	c.bench.stop()
-	close(c.done)
-	c.total, c.received, c.ended = total, received, 1
-	c.group.Done()
+	atomic.StoreUint32(&c.enough, 1)
+	go func() {
+		c.group.Wait()
+		close(c.increments)
+	}()
+	for sender := range c.increments {
+		c.tooLate[sender]++
+	}
+	c.total, c.ended = total, 1
+	c.owner.Done()
 }
 
-func (c *counter) spawn(tasks []incrementer, count func() uint64) {
+func (c *counter) spawn(tasks []incrementer, count func(me uint64) uint64) {
 	c.group.Add(len(tasks))
 	for i := range tasks {
-		task := &tasks[i]
+		me, task := uint64(i), &tasks[i]
 		go func() {
 			c.start.wait(c.bench.start)
-			task.operations = count()
+			task.operations = count(me)
 			task.ended = 1
 			c.group.Done()
 		}()
@@ -116,27 +124,28 @@ func (c *counter) spawn(tasks []incrementer, count func() uint64) {
 
 func runCounter(rounds uint64, p *params, b *bench) uint64 {
 	tasks, owners := table[incrementer](b, p.n), uint64(0)
-	c := &counter{goal: rounds * unitMutex(p), increments: make(chan uint64), done: make(chan struct{}), bench: b}
+	c := &counter{goal: rounds * unitMutex(p), increments: make(chan uint64), tooLate: make([]uint64, p.n), bench: b}
 	if p.by == "owner" {
 		owners = 1
 	}
 	c.start = newStart(p.n+owners, p.ncpu)
-	c.spawn(tasks, map[string]func() uint64{"mutex": c.byMutex, "atomic": c.byAtomic, "owner": c.byOwner}[p.by])
+	c.spawn(tasks, map[string]func(uint64) uint64{"mutex": c.byMutex, "atomic": c.byAtomic, "owner": c.byOwner}[p.by])
 	if owners > 0 {
-		c.group.Add(1)
+		c.owner.Add(1)
 		go c.own()
 	}
 	c.group.Wait()
+	c.owner.Wait()
 	b.ledger.Created, b.ledger.Done = p.n+owners, c.ended
 	sum := shares(b, len(tasks), func(i int) uint64 {
 		b.ledger.Done += tasks[i].ended
-		return tasks[i].operations
+		return tasks[i].operations - c.tooLate[i]
 	})
 	switch p.by {
 	case "atomic":
 		c.total -= p.n // each task found out by one too many
 	case "owner":
-		b.ledger.Sent, b.ledger.Delivered = sum, c.received
+		b.ledger.Sent, b.ledger.Delivered = sum, c.total
 	}
 	return mix(c.total) + sum
 }

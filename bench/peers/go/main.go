@@ -11,12 +11,13 @@
 //	run.go       warm-up, pilot, measurement and judgement
 //	bind.go      CPUs, and the environment that the Go runtime starts with
 //	memory.go    the memory probe; memory/parked
-//	capacity.go  memory/capacity
-//	handoff.go   switch/handoff
 //	histogram.go latencies in buckets
 //	latency.go   what is told of them, and of fairness
 //	sample.go    the lines of JSON
-//	<group>.go   the workloads of one group; select.go is channel's
+//	start.go     tasks that start together
+//	load.go      the load generator's process; drive.go puts it on a server
+//	writer.go    the process that writes into the pipes of syscall/blocking
+//	<group>.go   the workloads of one group, those of some length by their case
 //	lose_*.go    a fault to be planted, for tests
 //
 // What is measured, and why, is said once, in bench/WORKLOADS.md and in the C

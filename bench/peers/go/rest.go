@@ -23,7 +23,7 @@ const (
 	restTarget    = 255 // bytes
 	restHead      = 4096
 	restBody      = 1024
-	restPatience  = 10 * time.Second // with a request, from its first byte
+	restPatience  = 10 * time.Second
 	restIdle      = 30 * time.Second
 )
 
@@ -44,7 +44,8 @@ type webServer struct {
 	handle      http.HandlerFunc
 	connections sync.WaitGroup
 	counts      served
-	stallAt     uint64 // for tests: before answering this message the server holds the CPU
+	patience    time.Duration // with a request, from its first byte
+	stallAt     uint64        // for tests: before answering this message the server holds the CPU
 }
 
 func (s *webServer) watch(_ net.Conn, state http.ConnState) {
@@ -61,7 +62,7 @@ func (s *webServer) watch(_ net.Conn, state http.ConnState) {
 func (s *webServer) serve(listener net.Listener) served {
 	server := http.Server{
 		Handler: http.HandlerFunc(s.answer), ConnState: s.watch, MaxHeaderBytes: restHead,
-		ReadTimeout: restPatience, WriteTimeout: 2 * restPatience, IdleTimeout: restIdle,
+		ReadTimeout: s.patience, WriteTimeout: 2 * s.patience, IdleTimeout: restIdle,
 	}
 	server.Serve(listener)
 	s.connections.Wait()
@@ -77,8 +78,7 @@ func (s *webServer) answer(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, restBody)
 	s.handle(w, r)
 	if atomic.AddUint64(&s.counts.messages, 1) == s.stallAt {
-		for end := time.Now().Add(restStall); time.Now().Before(end); {
-		}
+		holdTheCPU(restStall)
 	}
 }
 
@@ -144,12 +144,12 @@ func writeJSON(w http.ResponseWriter, value interface{}) {
 
 const (
 	restConnections = 1000
-	restClosedUnit  = 1000
+	restClosedUnit  = 5000
 	restStall       = 200 * time.Millisecond // planted by the tag lose_message
 )
 
 var ioRest = workload{
-	name: "io/rest", axes: "load P place", flags: needsBlocking | voidLimit, unit: unitRest, run: runRest,
+	name: "io/rest", axes: "load P place", flags: needsBlocking | noWarmup | voidLimit, unit: unitRest, run: runRest,
 	expected: func(rounds uint64, p *params) uint64 { return mixSum(rounds * unitRest(p)) },
 }
 
@@ -171,7 +171,7 @@ func unitRest(p *params) uint64 {
 
 func runRest(rounds uint64, p *params, b *bench) uint64 {
 	things, count := &store{}, rounds*unitRest(p)
-	s := &webServer{handle: things.handle}
+	s := &webServer{handle: things.handle, patience: restPatience}
 	d := drive{server: s, connections: restConnections, count: count}
 	if restPercent(p) > 0 {
 		if p.fullLoad == 0 {
@@ -179,7 +179,7 @@ func runRest(rounds uint64, p *params, b *bench) uint64 {
 		}
 		d.rate = float64(unitRest(p))
 	}
-	if loseMessage {
+	if loseMessage { // and stop for a while
 		s.stallAt = restConnections + count/4
 	}
 	report, well := d.run(b)
@@ -207,7 +207,7 @@ var ioHeld = workload{
 
 func runHeld(rounds uint64, p *params, b *bench) uint64 {
 	inFlight, gate := newLatch(p.n), make(chan struct{})
-	s := &webServer{handle: func(w http.ResponseWriter, r *http.Request) {
+	s := &webServer{patience: restPatience, handle: func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/" {
 			inFlight.arrive()
 			<-gate

@@ -9,6 +9,7 @@ lossy one must fail. Without arguments the port is not built: exit 77.
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -26,7 +27,6 @@ MORE = [("channel/select/k:2/P:1", 2), ("channel/select/k:4/P:2", 2), ("channel/
         ("parallel/nqueens/n:4/P:1", 3), ("parallel/nqueens/n:9/P:2", 2), ("switch/yield_multi/n:20/P:2", 2),
         ("switch/working_set/n:3/kib:7/P:1", 3), ("sync/counter/n:7/by:owner/P:2", 2),
         ("sync/counter/n:7/by:atomic/P:1", 2), ("io/echo/c:3/P:1", 2), ("io/echo/c:600/P:2", 2),
-        ("io/api_calls/c:20/P:1", 2), ("io/rest/load:max/P:1", 1), ("io/held/n:20/P:1", 1),
         ("wake/unpark/delay:10/P:2", 1), ("syscall/blocking/n:5/P:1", 2), ("wake/idle/n:20/P:1", 1), ("stack/retained/bytes:8192/P:1", 1),
         ("sync/mutex/n:20/cs:0/P:2", 2), ("sync/mutex/n:2/cs:100/P:2", 2), ("wake/timer/n:20/P:2", 2),
         ("wake/hog/h:2/remedy:on/P:2", 1), ("channel/ping_pong/cap:1/P:2", 2),
@@ -121,6 +121,51 @@ class Port(unittest.TestCase):
                 workloads.check_lossy(LOSSY, cell, rounds)
             except workloads.Wrong as e:
                 self.fail("%s: %s" % (cell, e))
+
+    def test_a_stall_is_seen_in_the_latencies(self):
+        for cell, rounds in workloads.STALLED:
+            try:
+                workloads.check_stalled(LOSSY, cell, rounds)
+            except workloads.Wrong as e:
+                self.fail("%s: %s" % (cell, e))
+
+    def load_says(self, text, status="failed", cell="io/echo/c:1/P:1"):
+        """The reason given where this is the load generator, a shell script."""
+        with tempfile.TemporaryDirectory() as folder:
+            for name in ("greenbench-loadgen", "greenbench-delayd") if text else ():
+                with open(os.path.join(folder, name), "w", encoding="ascii") as f:
+                    f.write("#!/bin/sh\n" + text)
+                os.chmod(f.name, 0o755)
+            done = bench("--cell", cell, "--rounds", "1", environment={"GREENBENCH_IO_DIR": folder})
+        sample = json.loads(done.stdout)
+        self.assertEqual((sample["status"], done.returncode, sample["gbench"]), (status, 1, None), sample["reason"])
+        return sample["reason"]
+
+    def test_a_load_generator_that_goes_wrong_fails_the_cell(self):
+        self.assertIn("GREENBENCH_IO_DIR", self.load_says(None))
+        self.assertIn("ended early", self.load_says("exit 0\n"))
+        self.assertEqual(self.load_says("echo 'the load generator says: no'\n"), "the load generator says: no")
+        self.assertIn("reports 'primed 1' where 'requests'",
+                      self.load_says("echo ready; read go; echo done; echo primed 1; read end\n"))
+        self.assertIn("unexpected EOF", self.load_says(
+            "echo ready; read go; echo done; for k in requests primed checksum late busy_permille shares_cpu latencies;"
+            " do echo $k 1; done; echo short\n"))
+        self.assertTrue(self.load_says("echo port 1; read end; echo served 0\n", cell="io/api_calls/c:2/P:1"))
+
+    def test_shares_of_a_load_need_to_know_the_whole(self):
+        done = bench("--cell", "io/rest/load:50/P:1", "--rounds", "1")
+        self.assertEqual(done.returncode, 77)
+        self.assertIn("--full-load", json.loads(done.stdout)["reason"])
+        done = bench("--cell", "io/rest/load:50/P:1", "--rounds", "1", "--full-load", "300")
+        sample = json.loads(done.stdout)
+        self.assertEqual((sample["unit"], sample["env"]["offered_per_s"]), (150, 150))
+
+    def test_too_few_descriptors_are_a_reason_to_skip(self):
+        def few():
+            resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
+        done = bench("--cell", "io/echo/c:200/P:1", "--rounds", "1", prepare=few)
+        self.assertEqual(done.returncode, 77)
+        self.assertIn("ulimit -Hn", json.loads(done.stdout)["reason"])
 
     def test_both_refuse_the_same_names(self):
         for name in NAMES:

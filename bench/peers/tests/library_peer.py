@@ -14,7 +14,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import workloads  # noqa: E402
 
 CASES = ("spawn/one", "spawn/storm", "spawn/parked_storm", "spawn/tree", "switch/yield", "switch/handoff",
-         "channel/ping_pong", "channel/prod_cons", "channel/sieve", "sync/mutex", "parallel/fib")
+         "switch/working_set", "channel/ping_pong", "channel/prod_cons", "channel/sieve", "sync/mutex", "sync/counter",
+         "wake/idle", "parallel/fib", "parallel/nqueens", "stack/retained")
 # One of each capacity of their channels beside those of the list.
 MORE = [("channel/ping_pong/cap:1/P:1", 2), ("channel/prod_cons/p:1/c:1/cap:0/P:1", 2),
         ("channel/prod_cons/p:4/c:4/cap:3/P:1", 2), ("channel/prod_cons/p:2/c:3/cap:1000/P:1", 2)]
@@ -32,6 +33,12 @@ def two_cpus_are_not_offered(executable):
     return "skipped, as it must"
 
 
+def calls_that_block_are_not_offered(executable):
+    sample, status = workloads.run(executable, "syscall/blocking/n:4/P:1", 1)
+    workloads.require(sample["status"] == "skipped" and status == 77, "status %s, exit %d", sample["status"], status)
+    return "skipped, as it must"
+
+
 def main(argv):
     if not argv:
         print("skipped: the peer is not built here (-Dpeers=enabled)")
@@ -44,6 +51,7 @@ def main(argv):
         print("no cell of " + ", ".join(sorted(missing)))
         wrong += 1
     jobs.append(("spawn/one/P:2", lambda: two_cpus_are_not_offered(executable)))
+    jobs.append(("syscall/blocking/n:4/P:1", lambda: calls_that_block_are_not_offered(executable)))
     for cell, job in jobs:
         try:
             print("%-60s %s" % (cell, job()), flush=True)
