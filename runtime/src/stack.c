@@ -15,7 +15,9 @@
 /* A cache holds so many stacks, and fewer of those that may hold more. */
 #define CACHE_LIMIT      (2 * GTI_STACK_BATCH)
 #define CACHE_LIMIT_DEEP 8
-#define DEFAULT_RETAIN   ((uint64_t)64 << 20)
+/* New stacks at once: what one system call guards. */
+#define CARVE_BATCH    (2 * GTI_STACK_BATCH)
+#define DEFAULT_RETAIN ((uint64_t)64 << 20)
 /* Mappings left to the rest of the process when guards use them up. */
 #define MAPS_SPARE 4096
 
@@ -142,7 +144,7 @@ static unsigned make(struct gti_stack_class *sc, struct gti_stack_pool *pool, un
                      unsigned most)
 {
     uint64_t pages = 0;
-    struct gti_stack *made = gti_slab_carve(sc, size_class, GTI_STACK_BATCH);
+    struct gti_stack *made = gti_slab_carve(sc, size_class, CARVE_BATCH);
     unsigned n = take(&made, pool, most, &pages);
     if (made) {
         struct gti_stack *last = made;
