@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "backend.h"
+#include "prewarm.h"
 
 enum {
     SPIN_DEFAULT_NS = 50000,
@@ -249,8 +250,10 @@ static void judge_backend(struct run *r, int rc)
 void run_measure(struct run *r)
 {
     struct root root = {.run = r};
-    int rc =
-        gbench_run(r->cell.name, (int64_t)(r->rounds * r->unit), in_gbench, &root, &r->measured);
+    int rc;
+
+    prewarm(prewarm_bytes(&r->cell.params, r->bench.budget.memory_bytes));
+    rc = gbench_run(r->cell.name, (int64_t)(r->rounds * r->unit), in_gbench, &root, &r->measured);
 
     /* The region of a cell that met a limit covers fewer operations than were
      * announced: there is no time per operation. */
@@ -296,6 +299,7 @@ void run_pilot(struct run *r, uint64_t target_ms)
     /* Without a region there is nothing to time, and trying it is the cell. */
     if (r->cell.workload->flags & WORKLOAD_NO_REGION)
         return;
+    prewarm(prewarm_bytes(&r->cell.params, r->bench.budget.memory_bytes));
     start_backend(&root, root_pilot);
     if (root.rc)
         judge_backend(r, root.rc);

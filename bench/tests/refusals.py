@@ -18,7 +18,7 @@ MIB = 1 << 20
 CELLS = [
     "spawn/one/P:1",
     "spawn/storm/n:50/temp:warm/P:1",
-    "spawn/parked_storm/n:50/P:1",
+    "spawn/parked_storm/n:50/temp:warm/P:1",
     "spawn/tree/n:100/P:1",
     "switch/yield/n:50/P:1",
     "switch/working_set/n:50/kib:4/P:1",

@@ -141,7 +141,7 @@ static uint64_t run(uint64_t rounds, const struct params *p, struct bench *b)
 
 const struct workload workload_spawn_parked_storm = {
     .name = "spawn/parked_storm",
-    .axes = "n stack P place",
+    .axes = "n stack temp P place",
     .flags = WORKLOAD_NEEDS_BLOCKING,
     .unit = unit,
     .run = run,

@@ -11,7 +11,7 @@
 #define DEFAULT_SPIN   50000
 #define DEFAULT_HOG    10000000
 #define DEFAULT_SPARES 64
-#define DEFAULT_RETAIN ((size_t)64 << 20)
+#define DEFAULT_RETAIN ((uint64_t)64 << 20) /* or a quarter of the memory */
 
 bool gti_config_number(const char *name, unsigned long long min, unsigned long long max,
                        unsigned long long *value, char *why, size_t size)
@@ -61,7 +61,9 @@ static bool resolve_stack(gt_config *c, char *why, size_t size)
 
 static bool resolve_retain(gt_config *c, char *why, size_t size)
 {
-    unsigned long long n = c->stack_retain ? c->stack_retain : DEFAULT_RETAIN;
+    uint64_t quarter = gti_os_memory() / 4 / (uint64_t)c->workers;
+    unsigned long long n = quarter > DEFAULT_RETAIN ? quarter : DEFAULT_RETAIN;
+    n = c->stack_retain ? c->stack_retain : n;
     if (!gti_config_number("GT_STACK_RETAIN", 0, SIZE_MAX, &n, why, size))
         return false;
     c->stack_retain = (size_t)n;

@@ -24,6 +24,11 @@
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102
 #endif
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+/* Ranges of one process_madvise(). */
+#define ADVICE_BATCH 64
 
 int64_t gti_os_now(void)
 {
@@ -198,7 +203,8 @@ int gti_os_poll(struct pollfd *p, int64_t deadline)
     }
 }
 
-/* ---- CPUs -------------------------------------------------------------- */
+/* ---- CPUs, and what the cgroup allows
+ * -------------------------------------------------------------- */
 
 static long long read_number(const char *dir, const char *file)
 {
@@ -207,34 +213,43 @@ static long long read_number(const char *dir, const char *file)
     return read_file(path, text, sizeof text) ? strtoll(text, NULL, 10) : -1;
 }
 
-/* CPUs that the group at `dir` may use by its quota; INT_MAX without one. */
-static int quota_of_group(const char *dir)
+/* What a group or, with the smallest, all groups up to the root allow. */
+typedef long long limit_of_group(const char *dir);
+
+/* CPUs by the quota of the group at `dir`; LLONG_MAX without one. */
+static long long quota_of_group(const char *dir)
 {
     char path[PATH_MAX + 32], text[64];
     long long quota, period;
     snprintf(path, sizeof path, "%s/cpu.max", dir);
     if (read_file(path, text, sizeof text)) {
         if (sscanf(text, "%lld %lld", &quota, &period) != 2)
-            return INT_MAX; /* "max" */
+            return LLONG_MAX; /* "max" */
     } else {
         quota = read_number(dir, "cpu.cfs_quota_us");
         period = read_number(dir, "cpu.cfs_period_us");
     }
-    if (quota <= 0 || period <= 0)
-        return INT_MAX;
-    long long cpus = (quota + period - 1) / period;
-    return cpus < INT_MAX ? (int)cpus : INT_MAX;
+    return quota > 0 && period > 0 ? (quota + period - 1) / period : LLONG_MAX;
 }
 
-/* The tightest quota from the group at mount/group up to the mount. */
-static int quota_up_to_root(const char *mount, char *group)
+/* Bytes of memory; "max" reads as 0. */
+static long long memory_of_group(const char *dir)
 {
-    int best = INT_MAX;
+    long long bytes = read_number(dir, "memory.max");
+    if (bytes < 0)
+        bytes = read_number(dir, "memory.limit_in_bytes");
+    return bytes > 0 ? bytes : LLONG_MAX;
+}
+
+/* The tightest limit from the group at mount/group up to the mount. */
+static long long limit_up_to_root(const char *mount, char *group, limit_of_group *limit)
+{
+    long long best = LLONG_MAX;
     for (;;) {
         char dir[PATH_MAX];
         if (snprintf(dir, sizeof dir, "%s%s", mount, group) < (int)sizeof dir) {
-            int cpus = quota_of_group(dir);
-            best = cpus < best ? cpus : best;
+            long long here = limit(dir);
+            best = here < best ? here : best;
         }
         char *slash = strrchr(group, '/');
         if (!slash)
@@ -252,10 +267,10 @@ static bool has_controller(const char *list, const char *name)
     return false;
 }
 
-static int cgroup_quota(void)
+static long long cgroup_limit(const char *controller, limit_of_group *limit)
 {
-    char text[4096], *save = NULL;
-    int best = INT_MAX;
+    char text[4096], mount[64], *save = NULL;
+    long long best = LLONG_MAX;
     if (!read_file("/proc/self/cgroup", text, sizeof text))
         return best;
     for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
@@ -266,12 +281,13 @@ static int cgroup_quota(void)
             continue;
         *group++ = '\0';
         controllers++;
-        int cpus = INT_MAX;
-        if (*controllers == '\0')
-            cpus = quota_up_to_root("/sys/fs/cgroup", group);
-        else if (has_controller(controllers, "cpu"))
-            cpus = quota_up_to_root("/sys/fs/cgroup/cpu", group);
-        best = cpus < best ? cpus : best;
+        bool unified = *controllers == '\0';
+        if (!unified && !has_controller(controllers, controller))
+            continue;
+        snprintf(mount, sizeof mount, "/sys/fs/cgroup%s%s", unified ? "" : "/",
+                 unified ? "" : controller);
+        long long here = limit_up_to_root(mount, group, limit);
+        best = here < best ? here : best;
     }
     return best;
 }
@@ -298,8 +314,8 @@ static int affinity_count(void)
 int gti_os_cpu_count(void)
 {
     int allowed = affinity_count();
-    int quota = cgroup_quota();
-    return quota < allowed ? quota : allowed;
+    long long quota = cgroup_limit("cpu", quota_of_group);
+    return quota < allowed ? (int)quota : allowed;
 }
 
 /* ---- pages ------------------------------------------------------------- */
@@ -310,6 +326,13 @@ size_t gti_os_page_size(void)
     if (!size)
         size = (size_t)sysconf(_SC_PAGESIZE);
     return size;
+}
+
+uint64_t gti_os_memory(void)
+{
+    uint64_t all = (uint64_t)sysconf(_SC_PHYS_PAGES) * gti_os_page_size();
+    uint64_t limit = (uint64_t)cgroup_limit("memory", memory_of_group);
+    return limit < all ? limit : all;
 }
 
 /* `bytes` aligned to `align`, with `below` more bytes below. */
@@ -357,6 +380,11 @@ void gti_os_release_huge(void *base, size_t bytes)
 {
     size_t page = gti_os_page_size();
     munmap((char *)base - page, page + bytes);
+}
+
+void gti_os_prefer_huge(void *base, size_t bytes)
+{
+    madvise(base, bytes, MADV_HUGEPAGE);
 }
 
 void gti_os_drop(void *base, size_t bytes)
@@ -410,7 +438,6 @@ bool gti_os_has_guard_advice(void)
  * comes and goes could meet one that the program has just closed. */
 static GTI_ATOMIC(int) process;
 
-#ifdef SYS_process_madvise
 static int process_fd(void)
 {
     int fd = -1;
@@ -424,7 +451,29 @@ static int process_fd(void)
     close(fd);
     return known - 1;
 }
+
+/* Give advice on one page at each of `count` addresses, a batch by one system
+ * call; kernels that allow guards allow it on oneself (6.13). How many. */
+static unsigned advise_pages(char *const *at, unsigned count, int advice)
+{
+    size_t page = gti_os_page_size();
+    unsigned done = 0;
+#ifdef SYS_process_madvise
+    int self = process_fd();
+    while (self >= 0 && done < count) {
+        struct iovec iov[ADVICE_BATCH];
+        unsigned n = count - done < ADVICE_BATCH ? count - done : ADVICE_BATCH;
+        for (unsigned i = 0; i < n; i++)
+            iov[i] = (struct iovec){at[done + i], page};
+        long bytes = syscall(SYS_process_madvise, self, iov, n, advice, 0);
+        if (bytes > 0)
+            done += (unsigned)bytes / (unsigned)page;
+        if (bytes != (long)(n * page))
+            break;
+    }
 #endif
+    return done;
+}
 
 void gti_os_guards_end(void)
 {
@@ -435,27 +484,25 @@ void gti_os_guards_end(void)
 
 int gti_os_guard_advise(char *base, size_t stride, unsigned count)
 {
-    size_t page = gti_os_page_size();
-    unsigned done = 0;
-#ifdef SYS_process_madvise
-    /* One system call for a batch; kernels that allow guards allow it on
-     * oneself (6.13). Whatever it leaves undone the loop below does. */
-    int self = process_fd();
-    while (self >= 0 && done < count) {
-        struct iovec iov[64];
-        unsigned n = count - done < 64 ? count - done : 64;
-        for (unsigned i = 0; i < n; i++)
-            iov[i] = (struct iovec){base + (done + i) * stride, page};
-        long bytes = syscall(SYS_process_madvise, self, iov, n, MADV_GUARD_INSTALL, 0);
-        if (bytes != (long)(n * page))
-            break;
-        done += n;
-    }
-#endif
-    for (; done < count; done++)
-        if (madvise(base + done * stride, page, MADV_GUARD_INSTALL) != 0)
-            return -errno;
+    char *at[ADVICE_BATCH];
+    unsigned done = 0, n;
+    do {
+        for (n = 0; n < ADVICE_BATCH && done + n < count; n++)
+            at[n] = base + (done + n) * stride;
+        unsigned got = advise_pages(at, n, MADV_GUARD_INSTALL);
+        done += got;
+        /* Whatever that leaves undone. */
+        for (; got < n; got++, done++)
+            if (madvise(at[got], gti_os_page_size(), MADV_GUARD_INSTALL) != 0)
+                return -errno;
+    } while (done < count);
     return 0;
+}
+
+void gti_os_populate(char *const *at, unsigned count)
+{
+    for (unsigned i = advise_pages(at, count, MADV_POPULATE_WRITE); i < count; i++)
+        *(volatile char *)at[i] = 0;
 }
 
 int gti_os_guard_protect(char *base, size_t stride, unsigned count)

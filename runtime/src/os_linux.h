@@ -63,8 +63,13 @@ void gti_os_release(void *base, size_t bytes);
  * size of 2 MiB, and with a guard page below. */
 void *gti_os_reserve_huge(size_t bytes);
 void gti_os_release_huge(void *base, size_t bytes);
+/* Huge pages are welcome in this range, which starts at one. */
+void gti_os_prefer_huge(void *base, size_t bytes);
 /* Drop the pages; they read as zero afterwards. Guards stay. */
 void gti_os_drop(void *base, size_t bytes);
+/* Make one page at each of `count` addresses resident, a batch by one system
+ * call if the kernel allows it. They must hold nothing but zeros. */
+void gti_os_populate(char *const *at, unsigned count);
 /* Which pages are resident: the lowest bit of a byte for each. False when the
  * system does not say. */
 bool gti_os_resident(void *base, size_t bytes, unsigned char *ret_vec);
@@ -72,6 +77,8 @@ bool gti_os_resident(void *base, size_t bytes, unsigned char *ret_vec);
 uint32_t gti_os_page_faults(void);
 #define GTI_HUGE_PAGE ((size_t)2 << 20)
 size_t gti_os_page_size(void);
+/* Bytes of memory that the process may use, by the machine and its cgroup. */
+uint64_t gti_os_memory(void);
 /* Copy memory that may not be there; returns how much was. */
 size_t gti_os_peek(void *to, const void *from, size_t bytes);
 
@@ -80,7 +87,7 @@ bool gti_os_has_guard_advice(void);
 /* Make one page at each of base, base + stride, ... fault on touch, without
  * splitting the mapping. 0 or -errno. */
 int gti_os_guard_advise(char *base, size_t stride, unsigned count);
-/* Close what gti_os_guard_advise() keeps open. */
+/* Close what gti_os_guard_advise() and gti_os_populate() keep open. */
 void gti_os_guards_end(void);
 /* The same by mprotect: each guard splits the mapping, and the number of
  * mappings is limited (vm.max_map_count). */

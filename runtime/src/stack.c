@@ -15,7 +15,9 @@
 /* A cache holds so many stacks, and fewer of those that may hold more. */
 #define CACHE_LIMIT      (2 * GTI_STACK_BATCH)
 #define CACHE_LIMIT_DEEP 8
-#define DEFAULT_RETAIN   ((uint64_t)64 << 20)
+/* New stacks at once: what one system call guards. */
+#define CARVE_BATCH    (2 * GTI_STACK_BATCH)
+#define DEFAULT_RETAIN ((uint64_t)64 << 20)
 /* Mappings left to the rest of the process when guards use them up. */
 #define MAPS_SPARE 4096
 
@@ -136,27 +138,69 @@ static unsigned take(struct gti_stack **list, struct gti_stack_pool *pool, unsig
     return taken;
 }
 
+/* New ones, as many as one system call guards; what the pool does not take goes
+ * to the class. Called with the lock held, returns without it. */
+static unsigned make(struct gti_stack_class *sc, struct gti_stack_pool *pool, unsigned size_class,
+                     unsigned most)
+{
+    uint64_t pages = 0;
+    struct gti_stack *made = gti_slab_carve(sc, size_class, CARVE_BATCH);
+    unsigned n = take(&made, pool, most, &pages);
+    if (made) {
+        struct gti_stack *last = made;
+        while (last->next)
+            last = last->next;
+        gti_spin_lock(sc->lock);
+        last->next = sc->cold;
+        sc->cold = made;
+        gti_spin_unlock(sc->lock);
+    }
+    return n;
+}
+
+/* The first page that a task on each of the pool's stacks will touch. One at a
+ * time, each when its task starts, would cost half as much again. */
+static void populate_tops(const struct gti_stack_pool *pool)
+{
+    const size_t page = gti_os_page_size();
+    char *top[GTI_STACK_BATCH];
+    unsigned n = 0;
+    for (const struct gti_stack *s = pool->free; s && n < GTI_STACK_BATCH; s = s->next)
+        top[n++] = (char *)(((uintptr_t)s->top - 1) & ~(uintptr_t)(page - 1));
+    gti_os_populate(top, n);
+}
+
 bool gti_stack_refill(struct gti_stack_cache *cache, unsigned size_class)
 {
     struct gti_stack_class *sc = &gti_stacks.size_class[size_class];
     struct gti_stack_pool *pool = &cache->pool[size_class];
     if (gti_stack_is_small(size_class))
         return gti_small_refill(pool, size_class);
+    const unsigned most = gti_stack_batch(size_class);
     uint64_t pages = 0;
     bool clean = false;
+    unsigned n;
     gti_spin_lock(sc->lock);
     /* What holds memory first. */
     struct gti_stack **from = sc->warm ? &sc->warm : &sc->old;
     if (!*from) {
         from = &sc->cold;
         clean = true;
-        if (!sc->cold)
-            gti_slab_carve(sc, size_class);
     }
-    unsigned n = take(from, pool, gti_stack_batch(size_class), &pages);
-    gti_spin_unlock(sc->lock);
+    if (*from) {
+        n = take(from, pool, most, &pages);
+        gti_spin_unlock(sc->lock);
+    } else {
+        n = make(sc, pool, size_class, most);
+    }
     if (!clean)
         GTI_SUB(gti_stacks.retained, pages * gti_os_page_size(), relaxed);
+    bool grows = clean && pool->grows && n > 1;
+    pool->grows = clean;
+    if (grows) {
+        populate_tops(pool);
+        clean = false;
+    }
     GTI_STORE(pool->count, (uint16_t)n, relaxed);
     GTI_STORE(pool->low, (uint16_t)(clean ? n : 0), relaxed);
     GTI_STORE(pool->clean, (uint16_t)(clean ? n : 0), relaxed);

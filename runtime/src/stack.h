@@ -47,7 +47,8 @@ struct gti_stack {
     struct gti_stack *next; /* on a free list */
     char *base;             /* the guard page, or the canary */
     char *top;              /* 16-byte aligned; coloured, so at most the slot's end */
-    uint32_t stamp;         /* page faults of the process when `pages` was true */
+    uint32_t stamp : 30;    /* page faults of the process when `pages` was true */
+    uint32_t asked : 2;     /* how often the system was asked for it, or ASKED_OFTEN */
     uint16_t index;         /* in its slab */
     uint8_t pages;          /* known depth, within what is kept; 0: not known */
     uint8_t size_class : 5;
@@ -67,6 +68,7 @@ struct gti_stack_pool {
     GTI_ATOMIC(uint16_t) low;   /* the oldest so many were not used since the last turn */
     GTI_ATOMIC(uint16_t) clean; /* of those, the oldest so many hold no memory */
     uint16_t limit;             /* of count; 0 until first asked for */
+    bool grows;                 /* it was last refilled with stacks without memory */
 };
 
 /* Zeroed, it is valid and empty. */

@@ -15,12 +15,13 @@
  * grown by F pages at most: while those are few and the budget has room for them,
  * nobody looks (stack_growth.h). Else the page below that depth is the witness: a
  * task that went deeper wrote something there. It is read, not written: an
- * untouched page reads as zeros without holding memory, and after the first
- * time without a fault. Only when the witness speaks, or nothing is known yet,
- * the system is asked, which costs 0.2 us per stack in a row and 1.3 for one
- * alone. The known depth of a stack bigger than what is kept is that. A frame
- * that spans the witness and leaves it all zero deceives it; the memory below
- * is found when the stack has been idle for a turn. */
+ * untouched page reads as zeros without holding memory, and after the first time
+ * without a fault. That fault costs as much as asking the system four times, so
+ * the first times, and when the witness speaks, the system is asked, which costs
+ * 0.2 us per stack in a row and 1.3 for one alone. The known depth of a stack
+ * bigger than what is kept is that. A frame that spans the witness and leaves it
+ * all zero deceives it; the memory below is found when the stack has been idle
+ * for a turn. */
 
 #include "sanitizer.h"
 #include "stack_growth.h"
@@ -34,6 +35,9 @@
 #define UNSURE_PART 16u
 /* Rows that rely on one count of page faults. */
 #define FAULTS_EVERY 8u
+/* Before the witness is read for the first time, which is a page fault. */
+#define ASKED_OFTEN 3u
+#define STAMP_MASK  ((UINT32_C(1) << 30) - 1)
 
 static char *slot_end(const struct gti_stack *s)
 {
@@ -134,8 +138,11 @@ is_zero(const char *at, size_t bytes)
 static bool depth_holds(const struct gti_stack *s, uint32_t faults)
 {
     const size_t page = gti_os_page_size(), depth = s->pages * page;
-    return s->pages > 0 && (s->stamp == faults || depth == gti_stack_kept(s->size_class) ||
-                            is_zero(slot_end(s) - depth - page, page));
+    if (s->pages == 0)
+        return false;
+    if (s->stamp == faults || depth == gti_stack_kept(s->size_class))
+        return true;
+    return s->asked == ASKED_OFTEN && is_zero(slot_end(s) - depth - page, page);
 }
 
 /* Find the depth of the kept part of stacks first..end-1, which are neighbours
@@ -156,6 +163,7 @@ static void find_depth(struct row *row, unsigned first, unsigned end, unsigned c
         while (known && above < kept / page - 1 && !(vec[at + above] & 1))
             above++;
         row->s[i]->pages = (uint8_t)(kept / page - above);
+        row->s[i]->asked += row->s[i]->asked < ASKED_OFTEN;
     }
 }
 
@@ -164,7 +172,7 @@ static void find_depth(struct row *row, unsigned first, unsigned end, unsigned c
 static uint32_t page_faults(void)
 {
     if (GTI_ADD(gti_stacks.rows, 1u, relaxed) % FAULTS_EVERY == 0)
-        GTI_STORE(gti_stacks.faults, gti_os_page_faults(), relaxed);
+        GTI_STORE(gti_stacks.faults, gti_os_page_faults() & STAMP_MASK, relaxed);
     return GTI_LOAD(gti_stacks.faults, relaxed);
 }
 

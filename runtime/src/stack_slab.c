@@ -5,7 +5,6 @@
 
 #include "sanitizer.h"
 
-#define CARVE_BATCH 64
 /* Stack tops at the same offset of a page fight for the same cache sets. */
 #define COLOUR_STEP 192
 #define COLOUR_SPAN 1024
@@ -116,30 +115,35 @@ static void make_big(struct gti_slab *slab, unsigned i, unsigned size_class, boo
     }
 }
 
-bool gti_slab_carve(struct gti_stack_class *sc, unsigned size_class)
+/* Guard and list slots first..first+n-1, in address order. */
+static struct gti_stack *make_slots(struct gti_slab *slab, unsigned first, unsigned n,
+                                    unsigned size_class)
+{
+    size_t slot = gti_stack_slot_size(size_class, gti_os_page_size());
+    bool guarded = guard_slots(slab->base + first * slot, slot, n);
+    struct gti_stack *list = NULL;
+    for (unsigned i = first + n; i-- > first;) {
+        make_big(slab, i, size_class, guarded);
+        slab->stack[i].next = list;
+        list = &slab->stack[i];
+    }
+    gti_slab_count(n, slot, !guarded);
+    return list;
+}
+
+struct gti_stack *gti_slab_carve(struct gti_stack_class *sc, unsigned size_class, unsigned most)
 {
     struct gti_slab *slab = sc->slabs;
-    if (!slab || slab->carved == slab->slots) {
-        if (!gti_slab_add(sc, size_class))
-            return false;
+    if ((!slab || slab->carved == slab->slots) && gti_slab_add(sc, size_class))
         slab = sc->slabs;
-    }
-    unsigned left = slab->slots - slab->carved;
-    unsigned n = left < CARVE_BATCH ? left : CARVE_BATCH;
-    if (gti_stack_class_size(size_class) > GTI_STACK_KEEP)
-        n = 1;
-    size_t slot = gti_stack_slot_size(size_class, gti_os_page_size());
-    bool guarded = guard_slots(slab->base + slab->carved * slot, slot, n);
-    for (unsigned i = 0; i < n; i++) {
-        /* Highest first, so that the list gives them out in address order. */
-        unsigned at = slab->carved + n - 1 - i;
-        make_big(slab, at, size_class, guarded);
-        slab->stack[at].next = sc->cold;
-        sc->cold = &slab->stack[at];
-    }
-    slab->carved += n;
-    gti_slab_count(n, slot, !guarded);
-    return true;
+    unsigned left = slab ? slab->slots - slab->carved : 0;
+    unsigned n = gti_stack_class_size(size_class) > GTI_STACK_KEEP ? 1 : most;
+    n = left < n ? left : n;
+    unsigned first = slab ? slab->carved : 0;
+    if (slab)
+        slab->carved += n;
+    gti_spin_unlock(sc->lock);
+    return n ? make_slots(slab, first, n, size_class) : NULL;
 }
 
 void gti_slab_count(unsigned n, size_t slot, bool canaries)

@@ -88,8 +88,10 @@ GTI_INLINE unsigned gti_stack_batch(unsigned size_class)
 /* stack_slab.c. The first two are called with the class's lock held. A slab of
  * small stacks puts its blocks on the cold list; false when there is no memory. */
 bool gti_slab_add(struct gti_stack_class *sc, unsigned size_class);
-/* Put some new big stacks on the cold list; false when there is no memory. */
-bool gti_slab_carve(struct gti_stack_class *sc, unsigned size_class);
+/* Up to `most` big stacks that are new, as a list; NULL when there is no
+ * memory. Called with the class's lock held, returns without it: guards take
+ * system calls. */
+struct gti_stack *gti_slab_carve(struct gti_stack_class *sc, unsigned size_class, unsigned most);
 void gti_slab_delete(struct gti_slab *slab);
 /* Count `n` new stacks. */
 void gti_slab_count(unsigned n, size_t slot, bool canaries);

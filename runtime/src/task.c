@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "os_linux.h"
 #include "report.h"
 #include "spinlock.h"
 
@@ -28,12 +29,18 @@ static bool slab_new(void)
 {
     unsigned n = tasks.slab_tasks ? tasks.slab_tasks : SLAB_FIRST;
     struct slab *slab = malloc(sizeof *slab);
-    struct gti_task *t = aligned_alloc(GTI_CACHE_LINE, n * sizeof *t);
+    /* With so many tasks a huge page will be used up, and spares as many page
+     * faults as there are pages in it. */
+    size_t bytes = n * sizeof(struct gti_task);
+    bool huge = bytes % GTI_HUGE_PAGE == 0;
+    struct gti_task *t = aligned_alloc(huge ? GTI_HUGE_PAGE : GTI_CACHE_LINE, bytes);
     if (!slab || !t) {
         free(slab);
         free(t);
         return false;
     }
+    if (huge)
+        gti_os_prefer_huge(t, bytes);
     slab->task = t;
     slab->count = n;
     slab->first = tasks.slabs ? tasks.slabs->first + tasks.slabs->count : 0;

@@ -419,12 +419,27 @@ GTI_INLINE struct gti_task *pick_after_end(struct gti_worker *w)
     return next;
 }
 
+static GTI_NOINLINE void reserve_stacks(struct gti_worker *w, unsigned size_class)
+{
+    gti_worker_on_os_stack(w, refill_stacks, &(struct stack_job){w, size_class});
+}
+
+/* Stacks are made, and their first pages touched, here and not when a task
+ * leaves for one that is fresh: a task that waits does so with the lock of what
+ * it waits for held. */
+GTI_INLINE void keep_stack_ready(struct gti_worker *w, const struct gti_stack *s)
+{
+    if (gti_unlikely(!w->stacks.pool[s->size_class].free) && !w->hot && !s->deep)
+        reserve_stacks(w, s->size_class);
+}
+
 /* The first frame of every task stack. A stack is not given back between two
  * tasks if the next is fresh: a storm of tasks that run to completion then
  * uses one stack and no switch. */
 void gti_task_main(void)
 {
     gti_san_enter(NULL);
+    keep_stack_ready(gti_worker_self(), gti_worker_self()->current->stack);
     for (;;) {
         struct gti_worker *w = gti_worker_self();
         struct gti_task *t = w->current;

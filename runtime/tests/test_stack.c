@@ -9,6 +9,7 @@
 
 #include "os_linux.h"
 #include "stack.h"
+#include "worker.h"
 
 #define KIB ((size_t)1 << 10)
 #define MIB ((size_t)1 << 20)
@@ -323,9 +324,49 @@ static void destroy_unmaps_every_slab(void **state)
     assert_in_range(mapping_count(), 1, before + (UNDER_ASAN ? 10 : 1));
 }
 
+/* ---- in reserve ----------------------------------------------------------- */
+
+static atomic_int begun;
+
+/* Parked tasks leave their stacks to nobody, so each that begins is one more. */
+static void has_a_stack_for_the_next(void *gate)
+{
+    uint64_t nothing;
+    const struct gti_worker *w = gti_worker_self();
+    unsigned size_class = w->current->stack->size_class;
+    CHECK(w->hot || w->stacks.pool[size_class].free || w->current->stack->deep);
+    atomic_fetch_add(&begun, 1);
+    CHECK(gt_chan_recv(gate, &nothing) == -EPIPE);
+}
+
+static void park_many(void *stack_size)
+{
+    const gt_attr attr = {.stack_size = *(size_t *)stack_size};
+    gt_group group = {0};
+    gt_chan *gate = gt_chan_create(sizeof(uint64_t), 0);
+    const int n = 3 * GTI_STACK_BATCH;
+    atomic_store(&begun, 0);
+    for (int i = 0; i < n; i++)
+        CHECK(gt_group_spawn(&group, has_a_stack_for_the_next, gate, &attr) == 0);
+    await(&begun, n);
+    gt_chan_close(gate);
+    gt_group_wait(&group);
+    gt_chan_destroy(gate);
+}
+
+static void a_task_begins_with_a_stack_in_reserve(void **state)
+{
+    (void)state;
+    size_t sizes[] = {0, 2 * KIB, 4 * KIB, 16 * KIB, 256 * KIB};
+    for (size_t i = 0; i < COUNT_OF(sizes); i++)
+        for (int workers = 1; workers <= 4; workers *= 2)
+            run_on(workers, park_many, &sizes[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_task_begins_with_a_stack_in_reserve),
         cmocka_unit_test(a_class_is_the_smallest_that_holds_the_size),
         cmocka_unit_test(small_classes_are_taken_at_their_exact_size_only),
         cmocka_unit_test(a_slot_has_its_size_besides_the_guard_for_every_page_size),

@@ -93,6 +93,38 @@ static size_t resident_in_all(struct gti_stack **s, size_t n)
     return pages;
 }
 
+/* ---- new stacks ----------------------------------------------------------- */
+
+/* The page where a task begins. */
+static size_t tops_resident(struct gti_stack **s, size_t n)
+{
+    size_t tops = 0;
+    for (size_t i = 0; i < n; i++)
+        tops += resident(end_of(s[i]) - gti_os_page_size(), end_of(s[i]));
+    return tops;
+}
+
+/* One refill may be all that a program needs; who comes again may come often. */
+static void stacks_of_a_pool_that_grows_are_populated(void **state)
+{
+    (void)state;
+    static struct gti_stack *s[4 * GTI_STACK_BATCH];
+    for (size_t kind = 0; kind < COUNT_OF(kinds); kind++) {
+        struct gti_stack_cache cache = {0};
+        if (!init_with(kinds[kind]))
+            continue;
+        gti_stacks_configure(&(gt_config){.stack_retain = 64 * MIB, .workers = 1});
+        get_all(&cache, s, COUNT_OF(s), 2);
+        size_t n = COUNT_OF(s) - GTI_STACK_BATCH;
+        assert_int_equal(tops_resident(s, GTI_STACK_BATCH), 0);
+        assert_int_equal(tops_resident(s + GTI_STACK_BATCH, n), n);
+        put_all(&cache, s, COUNT_OF(s));
+        gti_stack_trim(&cache);
+        assert_int_equal(tops_resident(s, COUNT_OF(s)), 0);
+        gti_stacks_destroy();
+    }
+}
+
 /* ---- depth ---------------------------------------------------------------- */
 
 static void a_new_stack_is_not_resident(void **state)
@@ -365,6 +397,35 @@ static void growth_counts_against_the_budget(void **state)
     }
 }
 
+static void take_a_page_fault(void)
+{
+    const size_t page = gti_os_page_size();
+    char *at = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(at != MAP_FAILED);
+    *(volatile char *)at = 1;
+    munmap(at, page);
+}
+
+/* Stacks that are used as deep as the time before are found to be so without a
+ * look below each. */
+static void the_first_times_counting_takes_no_page_faults(void **state)
+{
+    (void)state;
+    static struct gti_stack *s[1280];
+    struct gti_stack_cache cache = {0};
+    init(64 * MIB, 1);
+    for (int round = 0; round < 3; round++) {
+        get_all(&cache, s, COUNT_OF(s), 2);
+        for (size_t i = 0; i < COUNT_OF(s); i++)
+            touch(s[i], 1);
+        take_a_page_fault();
+        uint32_t before = gti_os_page_faults();
+        put_all(&cache, s, COUNT_OF(s));
+        assert_true(gti_os_page_faults() - before < COUNT_OF(s) / 4);
+    }
+    assert_int_equal(resident_in_all(s, COUNT_OF(s)), COUNT_OF(s));
+}
+
 static void every_worker_has_its_budget(void **state)
 {
     (void)state;
@@ -529,6 +590,7 @@ static void much_is_dropped_in_slices(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(stacks_of_a_pool_that_grows_are_populated, fini),
         cmocka_unit_test_teardown(a_new_stack_is_not_resident, fini),
         cmocka_unit_test_teardown(a_big_stack_keeps_64_kib_and_the_page_they_end_in, fini),
         cmocka_unit_test_teardown(one_word_deeper_than_what_is_kept_has_the_rest_dropped, fini),
@@ -542,6 +604,7 @@ int main(void)
         cmocka_unit_test_teardown(stacks_that_grew_are_counted_anew, fini),
         cmocka_unit_test_teardown(stacks_that_can_hardly_have_grown_are_not_looked_at, fini),
         cmocka_unit_test_teardown(growth_counts_against_the_budget, fini),
+        cmocka_unit_test_teardown(the_first_times_counting_takes_no_page_faults, fini),
         cmocka_unit_test_teardown(every_worker_has_its_budget, fini),
         cmocka_unit_test_teardown(stacks_taken_again_are_no_longer_retained, fini),
         cmocka_unit_test_teardown(a_flushed_cache_is_empty_and_its_stacks_age_with_the_shared_ones,

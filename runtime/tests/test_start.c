@@ -9,6 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "config.h"
+#include "os_linux.h"
+
 static const int worker_counts[] = {1, 2, 4};
 
 static void nothing(void *arg)
@@ -57,6 +60,26 @@ static void bad_config_fields_are_refused_by_name(void **state)
     assert_refused(&(gt_config){.workers = GT_MAX_WORKERS + 1}, "workers");
     assert_refused(&(gt_config){.stack_size = GT_MIN_STACK - 1}, "stack_size");
     assert_refused(&(gt_config){.stack_size = GT_MAX_STACK + 1}, "stack_size");
+}
+
+static void stacks_keep_their_share_of_a_quarter_of_the_memory(void **state)
+{
+    (void)state;
+    const uint64_t memory = gti_os_memory(), least = 64 << 20;
+    char why[256];
+    assert_true(memory > 0);
+    assert_true(memory <= (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE));
+    for (int workers = 1; workers <= GT_MAX_WORKERS; workers *= 4) {
+        gt_config c;
+        uint64_t share = memory / 4 / (uint64_t)workers;
+        assert_int_equal(gti_config_resolve(&(gt_config){.workers = workers}, &c, why, sizeof why),
+                         0);
+        assert_int_equal(c.stack_retain, share > least ? share : least);
+        assert_int_equal(gti_config_resolve(&(gt_config){.workers = workers, .stack_retain = 1}, &c,
+                                            why, sizeof why),
+                         0);
+        assert_int_equal(c.stack_retain, 1);
+    }
 }
 
 static void the_error_is_empty_after_a_good_start(void **state)
@@ -405,6 +428,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bad_environment_is_refused_by_name),
         cmocka_unit_test(bad_config_fields_are_refused_by_name),
+        cmocka_unit_test(stacks_keep_their_share_of_a_quarter_of_the_memory),
         cmocka_unit_test(the_error_is_empty_after_a_good_start),
         cmocka_unit_test(environment_overrides_the_configured_workers),
         cmocka_unit_test(the_most_workers_start_and_stop),

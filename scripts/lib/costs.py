@@ -50,6 +50,8 @@ PEER_FACTOR = {"go": 3}             # a peer, in units of gt; the others 10
 GO_NS = {"parallel/fib": 1_000, "spawn/tree": 900, "spawn/storm": 800}     # where it is far from that
 CROWD = 50_000                      # tasks alive at once, from which each costs gt
 CROWD_NS = 3_000                    # so much instead, in spawn/parked_storm
+PREWARM_NS = 0.5                    # a byte that bench/prewarm.c touches
+PREWARM_BYTES = (36 << 10, 5 << 10)   # a task, up to THREADS of them, or each of more
 SLEEP_SECONDS = 0.01                # the shortest round of wake/timer
 PILOTS = 2                          # processes of one pilot
 
@@ -81,9 +83,18 @@ def process_seconds(cell, backend, load_seconds=1):
     if case.startswith("stack/"):
         one_round *= 1 + axes.get("bytes", 0) / 65536
     setup = 2 * n * TASK_NS[family] * 1e-9 if case in MANY_TASKS else 0
+    setup += _prewarm_seconds(axes)
     if profiles.one_round(cell):
         return one_round + setup + START_SECONDS
     return max(one_round, profiles.TARGET_MS / 1000) + one_round + setup + START_SECONDS
+
+
+def _prewarm_seconds(axes):
+    """The same on every backend, whatever it could hold."""
+    if axes.get("temp") != "cold":
+        return 0
+    n, (few, many) = axes.get("n", 1), PREWARM_BYTES
+    return max(min(n, THREADS) * few, n * many) * PREWARM_NS * 1e-9
 
 
 def _operation_ns(case, backend, family, n):

@@ -26,6 +26,7 @@ NOT_BUILT = (
     ("axis values", (
         ("place:compact, place:scatter", "placement of pools; pools run unplaced"),
         ("spawn/parked_storm, spawn/storm n>=1e5, memory/*: P:1", "run at P = all CPUs only"),
+        ("spawn/parked_storm/temp:cold", "in profiles full and peers only: it touches its memory first"),
         ("switch/handoff P > 2", "pairs run on 1 or 2 CPUs"),
         ("spin budget sweep 0, 5, 100 us", "one value per run: --spin-ns"),
         ("switch/yield/n:10000, more than one replicate", "in profile full only: 3 s a process on threads"),

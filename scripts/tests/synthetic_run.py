@@ -42,7 +42,7 @@ for _n, _f in ((100, 1.2), (1000, 1.0), (10000, 1.1), (100000, 1.9)):
     for _temp, _g in (("cold", 4), ("warm", 1)):
         TIMES["spawn/storm/n:%d/temp:%s/P:2" % (_n, _temp)] = (31 * _f * _g, 14500 * _f, 12100 * _f, 48 * _f)
 for _n in (1000, 10000):
-    TIMES["spawn/parked_storm/n:%d/P:2" % _n] = (420, 17800, 15200, None)
+    TIMES["spawn/parked_storm/n:%d/temp:warm/P:2" % _n] = (420, 17800, 15200, None)
 for _cap, _g in ((0, 1.0), (1, 0.8), (128, 0.3)):
     TIMES["channel/ping_pong/cap:%d/P:1/place:same-pu" % _cap] = (41 * _g, 2450 * _g, 1620 * _g, None)
     TIMES["channel/ping_pong/cap:%d/P:2/place:same-llc" % _cap] = (155 * _g, 5600 * _g, 160 * _g, None)

@@ -103,7 +103,7 @@ class ListTest(support.Case):
         out = self.list("--filter", "spawn")
         lines = {line.split()[0]: line for line in out.splitlines() if line.startswith("spawn/")}
         self.assertIn("pthread-pool", lines["spawn/one/P:1"])
-        self.assertNotIn("pthread-pool", lines["spawn/parked_storm/n:100/P:2"])
+        self.assertNotIn("pthread-pool", lines["spawn/parked_storm/n:100/temp:warm/P:2"])
 
 
 if __name__ == "__main__":

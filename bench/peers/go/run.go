@@ -123,6 +123,7 @@ func (r *run) execute(rounds uint64, measured, warmed bool) {
 // measure runs the unmeasured round, then the measured ones. A warm-up that
 // meets a limit, or is wrong, is the result.
 func (r *run) measure() {
+	prewarm(prewarmBytes(&r.cell.params, r.bench.memBudget))
 	warm := !r.cell.params.cold && r.cell.workload.flags&noWarmup == 0
 	if warm {
 		r.execute(1, false, false)
@@ -137,6 +138,7 @@ func (r *run) measure() {
 // it is long enough to extrapolate from.
 func (r *run) pilot(targetMs uint64) {
 	target := targetMs * 1000000
+	prewarm(prewarmBytes(&r.cell.params, r.bench.memBudget))
 	rounds, region := uint64(1), uint64(0)
 	if r.cell.workload.flags&noRegion != 0 {
 		r.rounds = 1 // there is nothing to time, and trying it is the cell

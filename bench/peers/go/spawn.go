@@ -92,7 +92,7 @@ func runSpawnStorm(rounds uint64, p *params, b *bench) uint64 {
 // --- spawn/parked_storm -----------------------------------------------------------
 
 var spawnParkedStorm = workload{
-	name: "spawn/parked_storm", axes: "n stack P place", flags: needsBlocking,
+	name: "spawn/parked_storm", axes: "n stack temp P place", flags: needsBlocking,
 	unit: unitN, run: runSpawnParkedStorm, expected: scaled,
 }
 

@@ -231,7 +231,7 @@ class Port(unittest.TestCase):
         self.assertIn("--mem-budget", json.loads(done.stdout)["reason"])
 
     def test_a_budget_that_is_used_up_is_a_limit(self):
-        done = bench("--cell", "spawn/parked_storm/n:300000/P:1", "--rounds", "1", "--mem-budget", "67108864")
+        done = bench("--cell", "spawn/parked_storm/n:300000/temp:warm/P:1", "--rounds", "1", "--mem-budget", "67108864")
         sample = json.loads(done.stdout)
         self.assertEqual((done.returncode, sample["status"], sample["limit"]["name"]), (0, "limit", "memory budget"))
         self.assertLess(sample["limit"]["reached"], 300000)

@@ -66,10 +66,11 @@ typedef struct gt_config {
     /* OS threads that may stand in for workers that are in a blocking call or
      * hogged, 1..GT_MAX_SPARES; default 64. Made when needed, then kept. */
     int spares;
-    /* Bytes of idle stacks that stay resident, for each worker; default 64 MiB,
-     * or GT_STACK_RETAIN in the environment (there 0 means none). What is above
-     * is given back when a task ends, and so is the memory of stacks that no
-     * task used for one to two seconds. Small stacks lose it by blocks of
+    /* Bytes of idle stacks that stay resident, for each worker; default its
+     * share of a quarter of the memory that the process may use, at least 64
+     * MiB, or GT_STACK_RETAIN in the environment (there 0 means none). What is
+     * above is given back when a task ends, and so is the memory of stacks that
+     * no task used for one to two seconds. Small stacks lose it by blocks of
      * 2 MiB, when no task is on any stack of the block. */
     size_t stack_retain;
     unsigned flags; /* GT_STACK_PROFILE, GT_NO_DEADLOCK_EXIT */
