@@ -198,6 +198,8 @@ static const char *words_of(int status)
         return "Unprocessable Content";
     case 431:
         return "Request Header Fields Too Large";
+    case 500:
+        return "Internal Server Error";
     case 503:
         return "Service Unavailable";
     default:

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 enum {
     BATCH = 64, /* connections that may wait to be accepted at a time */
@@ -222,4 +223,14 @@ struct peer *peers_open(const struct settings *s)
             prime_end(&peers[k], s);
     }
     return peers;
+}
+
+void peers_close(struct peer *peers, const struct settings *s)
+{
+    for (uint64_t i = 0; i < s->connections; i++) {
+        close(peers[i].fd);
+        if (!s->echo)
+            free(peers[i].reply);
+    }
+    free(peers);
 }

@@ -214,5 +214,7 @@ int main(int argc, char **argv)
     /* The connections stay until it is read: a server that is still being
      * measured must not be busy with their end. */
     await("end\n");
+    free(outcome.latency);
+    peers_close(peers, &s);
     return 0;
 }

@@ -46,6 +46,8 @@ void die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn)
 /* Connected, and answered once. */
 struct peer *peers_open(const struct settings *s);
 
+void peers_close(struct peer *peers, const struct settings *s);
+
 /* Sends request `i`; its answer makes the peer readable. */
 void peer_send(struct peer *p, const struct settings *s, uint64_t i);
 
@@ -55,7 +57,7 @@ bool peer_receive(struct peer *p, const struct settings *s);
 
 struct outcome {
     uint64_t checksum, late, busy_permille;
-    int64_t *latency; /* settings.count of them, in the order of the answers */
+    int64_t *latency; /* settings.count of them, in the order of the answers; the caller's */
 };
 
 /* `spin`: look for answers without sleeping. */

@@ -50,10 +50,7 @@ NOT_BUILT = (
         ("gt tuned (small stacks, prewarmed)", "never part of a headline"),
     )),
     ("charts", (
-        ("latency percentiles", "wake/* has a table of them"),
-        ("switch cost against working set", "needs switch/working_set"),
-        ("speed-up over P", "parallel/fib is a table"),
-        ("offered load against p99", "needs io/rest"),
+        ("offered load against p99", "needs two loads: in profile full only"),
         ("machines side by side", "greenbench compare prints figures only"),
         ("pdf, png and dumb-terminal output", "svg only"),
     )),

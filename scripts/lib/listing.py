@@ -23,12 +23,12 @@ def main(settings, out):
         built = bench.pick(settings.backend, settings.with_peers, profiles.PROFILES[settings.profile].beside)
     offers = bench.offers(built) if remark is None else None
     plan = planning.make(settings.profile, known, built, settings.filter, settings.place, offers)
-    for line in _lines(plan, remark):
+    for line in _lines(plan, remark, bench.has_harness()):
         print(errors.printable(line), file=out)
     return errors.OK
 
 
-def _lines(plan, remark):
+def _lines(plan, remark, harness):
     if remark:
         yield remark
     yield "profile %s" % plan.profile
@@ -40,6 +40,9 @@ def _lines(plan, remark):
         yield "%-46s %4d %8.1f  %s" % (cell.name, count, seconds, " ".join(cell.backends))
     yield "%-46s %4s %8.1f  %s of at most %s" % (
         "sum", "", total, planning.minutes(total), planning.minutes(plan.profile_data.limit_seconds))
+    if harness:
+        cases = [c for c in profiles.HARNESS_CELLS if any(cell.name.startswith(c + "/") for cell in plan.cells)]
+        yield "without their operations, to show what the loops take: " + (", ".join(cases) or "none of these")
     yield ""
     yield from _skipped(plan.skipped)
     yield from coverage.lines(plan.unbuilt)

@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import xml.etree.ElementTree as ElementTree
 
-from . import chart_bars, chart_dots, chart_forest, chart_lines, chart_noise
+from . import chart_bars, chart_curves, chart_dots, chart_forest, chart_lines, chart_noise
 from .chart_base import table_text
 
 SCRIPTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "plots")
@@ -47,10 +47,14 @@ def build(model):
     spawn = chart_lines.spawn(model)
     found += [("spawn", chart) for chart in (spawn if isinstance(spawn, list) else [spawn])]
     found.append(("switch", chart_dots.switch(model)))
+    found.append(("switch", chart_curves.working_set(model)))
     found.append(("channel", chart_dots.ping_pong(model)))
     found.append(("stack", chart_lines.stack(model)))
     found.append(("memory", chart_lines.memory(model)))
     found.append(("memory", chart_bars.build(model)))
+    found += [(group, chart) for group in ("wake", "syscall", "io") for chart in chart_curves.latencies(model, group)]
+    found.append(("parallel", chart_curves.speedup(model)))
+    found.append(("io", chart_curves.load(model)))
     found.append(("noise", chart_noise.build(model)))
     return found
 

@@ -77,7 +77,8 @@ def store_histograms(directory, model):
     for series in model.series.values():
         merged = histogram.of_samples(series.good)
         if merged is not None:
-            name = "%s.%s.hgrm" % (re.sub("[^A-Za-z0-9]+", "-", series.cell.name), series.backend)
+            name = "%s.%s.hgrm" % tuple(re.sub("[^A-Za-z0-9_]+", "-", text)[:150]
+                                        for text in (series.cell.name, series.backend))
             write_text(os.path.join(folder(directory, "latency"), name), histogram.hgrm(merged))
 
 

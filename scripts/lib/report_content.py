@@ -103,7 +103,8 @@ def _group(model, group, pictures):
     blocks.append(Bullets("%s: one operation = %s." % (w, operation(w)) for w in workloads))
     profile = model.run.machine.get("profile") or "default"
     profile = profile if profile in profiles.PROFILES else "default"
-    beside = " --with-peers" if any(map(peers.is_peer, model.backends)) else ""
+    asked_for = [b for b in model.backends if peers.is_peer(b) and b not in profiles.PROFILES[profile].beside]
+    beside = " --with-peers" if asked_for else ""
     blocks.append(Command("Again:", "scripts/greenbench run --profile %s --filter '%s/*'%s" % (profile, group, beside)))
     blocks += report_tables.group(model, workloads)
     return blocks

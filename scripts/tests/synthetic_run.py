@@ -10,7 +10,7 @@ import os
 import random
 
 BACKENDS = ("gt", "pthread", "pthread-futex", "pthread-pool")
-POOL_CELLS = ("spawn/one", "spawn/storm", "parallel/nqueens")
+POOL_CELLS = ("spawn/one", "spawn/storm", "parallel/nqueens", "io/rest")
 PARTS = ("user_bytes", "page_table_bytes", "kernel_stack_bytes", "slab_bytes")
 
 # Nanoseconds per operation: gt, pthread, pthread-futex, pthread-pool (None: not offered).
@@ -31,6 +31,10 @@ TIMES = {
     "parallel/fib/n:16/P:2": (190, 72000, 58000, None),
     "parallel/nqueens/n:8/P:1": (240, 24000, 14000, 440),
     "parallel/nqueens/n:8/P:2": (150, 16000, 9000, 290),
+    "switch/working_set/n:16/kib:4/P:1": (90, 6400, 3000, None),
+    "switch/working_set/n:16/kib:256/P:1": (4700, 12800, 9000, None),
+    "io/rest/load:25/P:1": (800000, 1900000, 1500000, 900000),
+    "io/rest/load:80/P:1": (2400000, 39000000, 22000000, 2500000),
     "syscall/blocking/n:16/P:2": (14700, 13900, 14100, None),
     "stack/retained/bytes:65536/P:1": (65000, 84000, 104000, None),
 }
@@ -129,16 +133,27 @@ def _plain_cells(rng, replicates):
     return lines
 
 
+def _counts(p50):
+    """60000 values at 1, 2, 30, 50 and 70 times p50."""
+    found = []
+    for times, count in ((1, 30000), (2, 24000), (30, 5400), (50, 540), (70, 60)):
+        bit = (times * p50).bit_length() - 1
+        found += [256 + (bit - 8) * 128 + (times * p50 >> (bit - 7)) - 128, count]
+    return found
+
+
 def _distribution(cell, ns):
     if cell.startswith("wake/idle/"):
         return {"cpu_ns_per_op": ns / 5000, "rounds": 1, "unit": 1, "operations": 1}
-    if cell.startswith(("wake/", "syscall/")):
+    if cell.startswith("switch/working_set/"):
+        return {"alone_ns_per_op": 18 * int(cell.split("kib:")[1].split("/")[0])}
+    if cell.startswith(("wake/", "syscall/", "io/")):
         p50 = int(ns / 2)
         more = {"wakeup_cpu_ns": ns / 3} if "/unpark/" in cell else {}
         if cell.startswith("syscall/"):
             more["alone_ns_per_op"] = ns * 1.8
         return dict(more, latency={"p50": p50, "p90": 2 * p50, "p99": 30 * p50, "p999": 50 * p50, "max": 70 * p50,
-                                   "count": 60000})
+                                   "count": 60000, "counts": _counts(p50)})
     if cell.startswith("parallel/nqueens"):
         return {"alone_ns_per_op": ns / 1.25}
     if cell.startswith("stack/retained"):

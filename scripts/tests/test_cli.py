@@ -79,6 +79,11 @@ class ListTest(support.Case):
             self.assertAlmostEqual(float(total.split()[1]), listed, delta=0.1 * len(out.splitlines()))
             self.assertLess(float(total.split()[1]), data.limit_seconds)
 
+    def test_the_loops_that_run_without_their_operations_are_named_where_that_is_built(self):
+        self.assertNotIn("without their operations", self.list("--filter", "spawn"))
+        out = self.greenbench("list", "--filter", "spawn", "--bench-dir", self.fakes(support.BACKENDS + ("null",)))[1]
+        self.assertIn("what the loops take: spawn/one, spawn/storm\n", out)
+
     def test_what_is_skipped_and_what_is_not_built_is_named(self):
         out = self.list()
         self.assertIn("one thread per core", out)

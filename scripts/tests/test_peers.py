@@ -165,6 +165,15 @@ class ReportTest(support.Case):
         without = report_content.sections(self.model("gt", "pthread"), [])
         self.assertFalse(any("(port)" in getattr(b, "text", "") for b in dict((k, b) for k, _, b in without)["verdicts"]))
 
+    def test_a_report_asks_again_only_for_peers_that_do_not_run_unasked(self):
+        for backends, asks in ((("gt", "pthread"), False), (("gt", "pthread", "go"), False),
+                               (("gt", "pthread", "go", "st"), True)):
+            model = self.model(*backends)
+            model.run.machine["profile"] = "default"
+            blocks = {key: blocks for key, _, blocks in report_content.sections(model, [])}["spawn"]
+            command = next(b for b in blocks if isinstance(b, report_content.Command))
+            self.assertEqual("--with-peers" in command.command, asks, backends)
+
     def test_compare_marks_them(self):
         os.makedirs(self.path("bench", "peers"))
         self.fakes(("gt", "pthread"))

@@ -19,7 +19,9 @@ import synthetic_run  # noqa: E402
 from lib import chart_base, chart_lines, plots, report_model, samples  # noqa: E402
 
 HAVE_GNUPLOT = shutil.which("gnuplot") is not None
-NAMES = {"forest", "spawn-p2", "switch", "ping_pong", "stack", "memory", "bytes", "noise"}
+NAMES = {"forest", "spawn-p2", "switch", "working_set", "ping_pong", "stack", "memory", "bytes", "latency-wake-timer",
+         "latency-wake-unpark", "latency-wake-hog", "latency-syscall-blocking", "latency-io-rest", "speedup", "load",
+         "noise"}
 
 
 def model_of(lines):
@@ -120,6 +122,14 @@ class Build(unittest.TestCase):
             self.assertIn(words, text)
 
 
+    def test_a_latency_curve_ends_at_the_largest_value_of_all_processes(self):
+        chart, = [c for _, c in plots.build(model_of(synthetic_run.samples())) if c.name == "latency-wake-timer"]
+        largest = max(line["latency"]["max"] for line in synthetic_run.samples()
+                      if line["cell"] == "wake/timer/n:100/P:2" and line["backend"] == "gt")
+        gt = chart.tables["curves.tsv"][0]
+        self.assertEqual((gt[0], gt[-1][:2]), (["gt"], [600000, largest]))
+        self.assertEqual([row[0] for row in gt[1:]], sorted(row[0] for row in gt[1:]))
+
     def test_one_process_with_a_noisy_probe_does_not_hide_the_others(self):
         lines = [line for line in synthetic_run.samples(replicates=6) if line["cell"].startswith("memory/parked/n:1000/")]
         lines[0]["memory"]["noise_bytes"] = 10 ** 12
@@ -149,6 +159,12 @@ class Draw(unittest.TestCase):
         for backend in ("gt", "pthread", "pthread-futex", "grow_warm"):
             self.assertIn(backend, legend)
         self.assertIn("kernel stack", " ".join(words_of(drawn["bytes"])))
+        self.assertIn("the touching alone", " ".join(words_of(drawn["working_set"])))
+        for words in ("99.9", "1 ms", "pthread-futex"):
+            self.assertIn(words, words_of(drawn["latency-wake-timer"]))
+        for words in ("perfect", "2.00x", "pthread-pool"):
+            self.assertIn(words, words_of(drawn["speedup"]))
+        self.assertIn("80", words_of(drawn["load"]))
 
     def test_no_text_lies_outside_the_picture(self):
         for name, svg in self.draw_all(synthetic_run.samples()).items():

@@ -20,7 +20,7 @@ from test_html import Outline, active_content  # noqa: E402
 
 HAVE_GNUPLOT = shutil.which("gnuplot") is not None
 SECTIONS = ["verdicts", "environment", "hero", "spawn", "switch", "channel", "stack", "memory", "sync", "wake",
-            "parallel", "syscall", "limits", "absent", "noise", "provenance"]
+            "parallel", "syscall", "io", "limits", "absent", "noise", "provenance"]
 
 
 class Stored(unittest.TestCase):
@@ -75,7 +75,7 @@ class Whole(unittest.TestCase):
         self.assertNotIn("| wake/idle/n:100/P:2 | gt | 1.0", self.pages[1])
 
     def test_the_same_work_alone_stands_beside_the_cost(self):
-        table = self.pages[1].split("The same work in one task")[1].split("###")[0]
+        table = self.pages[1].split("## Group: parallel")[1].split("The same work in one task")[1].split("## Group")[0]
         row = next(line for line in table.splitlines() if line.startswith("| parallel/nqueens/n:8/P:1 | gt "))
         self.assertIn("| 1.25x |", row)
 
@@ -233,7 +233,9 @@ class Hostile(Stored):
                 tags = sorted(Outline(pages[0]).tags)
                 plain = plain or tags
                 self.assertEqual(tags, plain)
-                self.assertEqual(sorted(os.listdir(self.dir)), ["report.html", "report.md"])
+                self.assertEqual(sorted(os.listdir(self.dir)), ["latency", "report.html", "report.md"])
+                for name in os.listdir(os.path.join(self.dir, "latency")):
+                    self.assertRegex(name, r"\A[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.hgrm\Z")
 
     def test_markdown_holds_no_link_or_html_of_theirs(self):
         os.makedirs(self.dir)

@@ -155,11 +155,11 @@ static void a_write_to_nobody_is_an_error_and_no_signal(void **state)
     tb_sock_close(&a);
 }
 
-static volatile sig_atomic_t signals;
+static int signals;
 
 static void note(int signum)
 {
-    signals++;
+    __atomic_add_fetch(&signals, 1, __ATOMIC_RELAXED);
 }
 
 struct reader {
@@ -186,7 +186,7 @@ static void a_signal_does_not_end_a_wait(void **state)
     pair(&a, &reader.sock);
     assert_int_equal(sigaction(SIGUSR1, &action, NULL), 0);
     assert_int_equal(pthread_create(&thread, NULL, read_one, &reader), 0);
-    while (signals < 20) {
+    while (__atomic_load_n(&signals, __ATOMIC_RELAXED) < 20) {
         assert_int_equal(pthread_kill(thread, SIGUSR1), 0);
         sched_yield();
     }

@@ -7,7 +7,7 @@ import (
 
 // The memory probe of the C harness (bench/memory.c) without a cgroup of its
 // own: kernel stacks and slab are the change of the whole machine's figures.
-// Goroutines have neither, so that nothing is lost by it.
+// Goroutines have neither; the sockets of io/held, of both ends, are in the slab.
 
 type memoryTotals struct {
 	user, pageTable, kernelStack, slab, anonHuge uint64

@@ -67,13 +67,14 @@ func (w *writer) end() (uint64, error) {
 // writeSlowly is the writer's main(): a stamp into each pipe, once in 10 ms.
 func writeSlowly(pipes int) int {
 	var stop uint32
-	var byte1 [1]byte
-	if n, _ := os.Stdin.Read(byte1[:]); n == 1 {
-		go func() {
-			io.Copy(io.Discard, os.Stdin)
-			atomic.StoreUint32(&stop, 1)
-		}()
+	var word [1]byte
+	if n, _ := os.Stdin.Read(word[:]); n == 0 {
+		return printText("0\n") // whoever started this is gone, or needs it no more
 	}
+	go func() {
+		io.Copy(io.Discard, os.Stdin)
+		atomic.StoreUint32(&stop, 1)
+	}()
 	sent := 0
 	for due := monotonic(); ; due += writePeriodNs {
 		time.Sleep(time.Duration(due - monotonic()))

@@ -152,6 +152,19 @@ class Port(unittest.TestCase):
             " do echo $k 1; done; echo short\n"))
         self.assertTrue(self.load_says("echo port 1; read end; echo served 0\n", cell="io/api_calls/c:2/P:1"))
 
+    def test_the_writer_of_the_pipes_ends_with_who_started_it(self):
+        reading, writing = os.pipe()
+        sent = 0
+        for told in (b"", b"\n"):
+            done = subprocess.run([GO], input=told, stdout=subprocess.PIPE, timeout=60, check=True,
+                                  env=dict(os.environ, GREENBENCH_GO_WRITER="1"),
+                                  preexec_fn=lambda: os.dup2(writing, 3), close_fds=False)
+            sent += int(done.stdout)
+            self.assertEqual(sent > 0, told != b"")
+        os.close(writing)
+        self.assertEqual(len(os.read(reading, 65536)), 8 * sent)
+        os.close(reading)
+
     def test_shares_of_a_load_need_to_know_the_whole(self):
         done = bench("--cell", "io/rest/load:50/P:1", "--rounds", "1")
         self.assertEqual(done.returncode, 77)
