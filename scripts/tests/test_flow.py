@@ -16,7 +16,7 @@ FILTER = "spawn/one/P:1 switch/handoff/P:1/place:same-pu"
 PROJECT = """project('flow')
 build_tests = false
 sanitized = false
-bench_executables = {}
+measured = []
 subdir('scripts')
 """
 
