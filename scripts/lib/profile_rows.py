@@ -119,7 +119,7 @@ def default():
         Row("syscall/blocking", n=(64,), kind="once", P=(SEVERAL,)),
         Row("io/echo", c=(16, 1000), P=(1,)),
         Row("io/api_calls", c=(100,), P=(1,)),
-        Row("io/rest", load=(50,), kind="few", P=(1,)),   # 2 s a process
+        Row("io/rest", load=(50,), kind="heavy", P=(1,)),
         Row("io/rest", load=("max",), P=(1,)),
         Row("io/held", n=(1000,), kind="once", P=(1,)),
     ]
