@@ -9,8 +9,12 @@
  * call sites. A task that is moved in between writes to another CPU's word for
  * up to 15 yields, which hides or feigns an empty one at most so often.
  *
- * All tasks start together (task_start), and who finds no batch left waits for
- * the end of the region, which is closed by whoever finishes the last batch.
+ * Tasks are released as a tree, each waking two more: if one woke all, all would
+ * be in the queue of one CPU, and another that comes for work at the second wake-up
+ * could leave with a single task, which would then yield to nobody. The last
+ * to be released opens the region, once tasks have been seen on every CPU. Who
+ * finds no batch left waits for the end of the region, which is closed by whoever
+ * finishes the last batch.
  */
 #include "../task.h"
 #include "../workload.h"
@@ -39,7 +43,10 @@ struct shared {
     uint64_t batches;     /* in all */
     struct word next;     /* atomic: the next batch to be claimed */
     struct word finished; /* atomic: batches */
+    struct slot *slots;
     uint64_t alive;
+    uint64_t unreleased; /* atomic */
+    bool fewer;          /* there are not as many tasks as were wanted */
     struct task_start start;
     task_sem end;
     struct bench *bench;
@@ -48,6 +55,7 @@ struct shared {
 struct slot {
     struct shared *shared;
     uint64_t id;
+    task_sem released;
     uint64_t sum;
     uint64_t batches;
     uint64_t empty;
@@ -111,15 +119,37 @@ static void work(struct slot *me, struct shared *s)
     task_sem_wait(&s->end);
 }
 
+/* The last to arrive has the first of the tree released. */
+static void be_released(struct slot *me, struct shared *s)
+{
+    if (__atomic_sub_fetch(&s->start.waiting, 1, __ATOMIC_ACQ_REL) == 0)
+        task_sem_post(&s->slots[0].released);
+    task_sem_wait(&me->released);
+    for (uint64_t i = 2 * me->id + 1; i <= 2 * me->id + 2 && i < s->alive; i++)
+        task_sem_post(&s->slots[i].released);
+}
+
+static void begin(struct slot *me, struct shared *s)
+{
+    be_released(me, s);
+    if (__atomic_sub_fetch(&s->unreleased, 1, __ATOMIC_ACQ_REL) == 0 && !s->fewer) {
+        task_start_await_cpus(&s->start);
+        bench_start(s->bench);
+        task_start_go(&s->start);
+        return;
+    }
+    while (!__atomic_load_n(&s->start.go, __ATOMIC_ACQUIRE)) {
+        task_start_be_seen(&s->start);
+        task_yield();
+    }
+}
+
 static void body(void *arg)
 {
     struct slot *me = arg;
     struct shared *s = me->shared;
 
-    if (task_start_wait(&s->start)) {
-        bench_start(s->bench);
-        task_start_go(&s->start);
-    }
+    begin(me, s);
     work(me, s);
     me->ended = true;
 }
@@ -155,8 +185,14 @@ static const char *check(const struct params *p)
 /* No batch is left for those alive, who only wait for the end. */
 static void give_up(struct shared *s, uint64_t alive)
 {
-    __atomic_store_n(&s->next.id, s->batches, __ATOMIC_RELEASE);
-    task_start_fewer(&s->start, alive);
+    const uint64_t missing = s->alive - alive;
+
+    __atomic_store_n(&s->next.id, s->batches, __ATOMIC_RELAXED);
+    s->alive = alive;
+    s->fewer = true;
+    task_start_go(&s->start);
+    if (__atomic_sub_fetch(&s->start.waiting, missing, __ATOMIC_ACQ_REL) == 0 && alive)
+        task_sem_post(&s->slots[0].released);
     post_end(s, alive);
 }
 
@@ -210,14 +246,20 @@ static uint64_t run(uint64_t rounds, const struct params *p, struct bench *b)
     s->bench = b;
     for (uint64_t i = 0; i < CPUS; i++)
         s->words[i].id = UINT64_MAX;
-    for (uint64_t i = 0; i < p->n; i++)
+    s->slots = slots;
+    s->unreleased = p->n;
+    for (uint64_t i = 0; i < p->n; i++) {
         slots[i] = (struct slot){.shared = s, .id = i};
+        task_sem_init(&slots[i].released, 0);
+    }
     task_start_init(&s->start, p->n, p->ncpu);
     task_sem_init(&s->end, 0);
     rc = play(s, slots);
     task_sem_destroy(&s->end);
     task_start_destroy(&s->start);
     sum = collect(slots, p->n, b);
+    for (uint64_t i = 0; i < p->n; i++)
+        task_sem_destroy(&slots[i].released);
     free(s->words);
     free(s);
     free(slots);

@@ -35,8 +35,8 @@ OPERATION_NS = {
 }
 UNKNOWN_NS = (1_000, 50_000, 0)
 # What a process takes that waits more than it works.
-CASE_SECONDS = {"wake/hog": 0.45, "wake/idle": 1.1, "syscall/blocking": 0.3, "io/held": 1.5,
-                "stack/retained": 0.3, "wake/unpark": 0.1, "io/api_calls": 0.15}
+CASE_SECONDS = {"wake/hog": 0.37, "wake/idle": 1.1, "syscall/blocking": 0.1, "io/held": 1.5,
+                "stack/retained": 0.22, "wake/unpark": 0.06, "io/api_calls": 0.15}
 QUEENS = {6: 4, 8: 92, 10: 724, 12: 14_200}     # solutions
 UNPARKS = 50                        # wake-ups of one process of wake/unpark
 TASK_NS = (500, 70_000, 0)          # to create one and to end it
@@ -73,7 +73,7 @@ def process_seconds(cell, backend, load_seconds=1):
         waits = UNPARKS * axes.get("delay", 0) * 1e-6
         return CASE_SECONDS[case] + waits + START_SECONDS + axes.get("c", 0) * TASK_NS[family] * 1e-9
     if profiles.is_share(cell):
-        return load_seconds + 1.3     # a second of warm-up before
+        return load_seconds + 0.3
     operations = _operations(case, axes, n)
     if case == "parallel/fib" and family:
         operations = min(operations, 2 * THREADS)   # refused soon after all can be alive

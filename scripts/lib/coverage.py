@@ -39,7 +39,7 @@ NOT_BUILT = (
         ("channel/select k:4, channel/select/k:8 at P:1", "in profile full only"),
         ("channel/prod_cons/p:4/c:4 at P:1; switch/yield_multi n:1000", "in profile full only"),
         ("sync/counter n:100, and at P:1; io c:10000", "in profile full only"),
-        ("io/rest load:25, load:80; six replicates of load:50", "2 s a process; more of it in profile full"),
+        ("io/rest load:25, load:80", "in profile full only"),
         ("wake/timer/n:10000, more than one replicate", "in profile full only: 2 s a process on threads"),
         ("parallel/fib on the pool", "its tasks wait for each other; by continuation it would be another program"),
         ("sync/mutex with work in the section", "in profile full only"),

@@ -110,6 +110,7 @@ def default():
         Row("wake/timer", n=(10_000,), P=(ALL,), kind="once"),   # 2 s a process on threads
         Row("wake/unpark", delay=(0, 10, 100, 1000), place=NEAREST),
         Row("wake/unpark", delay=(10_000,), kind="few", place=NEAREST),
+        Row("wake/unpark", delay=(1000,), kind="few", P=(SEVERAL,)),   # left free, which is no headline
         Row("wake/idle", n=(100,), kind="once", P=(SEVERAL,)),
         Row("wake/hog", h=(4,), remedy=("on", "off"), P=(ALL,)),
         Row("parallel/fib", n=(18,), P=POWERS),
@@ -119,7 +120,7 @@ def default():
         Row("syscall/blocking", n=(64,), kind="once", P=(SEVERAL,)),
         Row("io/echo", c=(16, 1000), P=(1,)),
         Row("io/api_calls", c=(100,), P=(1,)),
-        Row("io/rest", load=(50,), kind="few", P=(1,)),   # 2 s a process
+        Row("io/rest", load=(50,), kind="heavy", P=(1,)),
         Row("io/rest", load=("max",), P=(1,)),
         Row("io/held", n=(1000,), kind="once", P=(1,)),
     ]
@@ -161,6 +162,7 @@ def full():
         Row("sync/counter", n=(2, 100), by=SHARED_BY, P=(1, ALL)),
         Row("wake/timer", n=(100, 1000, 10_000), P=(1, ALL)),
         Row("wake/unpark", delay=(0, 10, 100, 1000, 10_000), place=NEAREST),
+        Row("wake/unpark", delay=(0, 10, 100, 1000, 10_000), P=(SEVERAL,)),
         Row("wake/idle", n=(100, 10_000), kind="heavy", P=(SEVERAL,)),
         Row("wake/hog", h=(0, 4), remedy=("on", "off"), P=(ALL,)),
         Row("parallel/fib", n=(16, 18), P=POWERS),

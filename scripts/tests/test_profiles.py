@@ -157,7 +157,7 @@ class PlanTest(support.Case):
     def test_place_selects_pairs(self):
         self.assertTrue(all(c.name.endswith("place:same-llc") for c in self.plan(place="same-llc").cells))
         free = {c.name for c in self.plan(place="free").cells}
-        self.assertEqual(free, {"switch/handoff/P:2", "channel/ping_pong/cap:0/P:2"})
+        self.assertEqual(free, {"switch/handoff/P:2", "channel/ping_pong/cap:0/P:2", "wake/unpark/delay:1000/P:2"})
 
     def test_the_costliest_cells_go_first_but_memory_stays(self):
         estimates = {"memory/capacity/P:2": 50, "spawn/a": 30, "spawn/b": 20, "spawn/c": 10}
