@@ -22,6 +22,8 @@
 #define QUIET_POLLS  50
 #define LAZY_POLL_NS 10000000
 #define DEEP_NS      1000000000
+/* While some workers idle and others do not, look so often. */
+#define SHARE_NS 1000000
 /* A spare stays for so long after it was last needed. */
 #define LINGER_NS 10000000
 /* So long may pass without housekeeping on a busy worker, in which ... */
@@ -131,6 +133,14 @@ static void stick(struct gti_worker *w, bool hogged)
         gti_worker_wake_any(NULL);
 }
 
+static void give_bias_back(struct gti_worker *w)
+{
+    if (w->watch.revoked && gti_os_has_membarrier()) {
+        w->watch.revoked = false;
+        gti_next_rebias(&w->next);
+    }
+}
+
 static void unstick(struct gti_worker *w)
 {
     w->watch.stuck = false;
@@ -138,10 +148,21 @@ static void unstick(struct gti_worker *w)
         end_hog(w);
     GTI_SUB(gti_rt.orphans, 1, relaxed);
     GTI_STORE(w->orphan, 0u, relaxed);
-    if (w->watch.revoked && gti_os_has_membarrier()) {
-        w->watch.revoked = false;
-        gti_next_rebias(&w->next);
-    }
+    give_bias_back(w);
+}
+
+/* What only the worker can reach waits behind a task that does not switch, and
+ * others idle. The slot and the list of fresh tasks are not for thieves, since
+ * most tasks in them run within a microsecond and are best left where their
+ * data is; these have been there for a look. Not where hogs are left alone. */
+static void share(struct gti_worker *w, int64_t now, bool blocked)
+{
+    const struct gti_watch *seen = &w->watch;
+    if (seen->since == now)
+        give_bias_back(w);
+    else if (!w->alone && !blocked && monitor.hog_ns >= 0 && now - seen->since >= SHARE_NS / 2 &&
+             gti_idle_anybody(&gti_rt.idle))
+        evict(w);
 }
 
 /* A worker that switches, but seldom, would let its sleepers, its inbox and the
@@ -198,6 +219,8 @@ static bool watch(struct gti_worker *w, int64_t now, bool *ret_new_blocking)
         unstick(w);
     if (stuck)
         evict(w);
+    else
+        share(w, now, blocked);
     return stuck;
 }
 
@@ -351,8 +374,10 @@ static int64_t shorten(int64_t ns)
 {
     for (int i = 0, n = gti_workers_made(); i < n; i++) {
         struct gti_worker *w = &gti_rt.worker[i];
-        if (ns > LAZY_POLL_NS && !GTI_LOAD(w->idle, relaxed))
-            ns = LAZY_POLL_NS;
+        int64_t most =
+            gti_rt.workers > 1 && gti_idle_anybody(&gti_rt.idle) ? SHARE_NS : LAZY_POLL_NS;
+        if (ns > most && !GTI_LOAD(w->idle, relaxed))
+            ns = most;
         if (ns > POLL_NS && GTI_LOAD(w->blocked, relaxed) &&
             GTI_LOAD(w->count.blocking, relaxed) != w->watch.blocking)
             ns = POLL_NS;

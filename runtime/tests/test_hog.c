@@ -530,6 +530,38 @@ static void yield_alone(void *arg)
 }
 
 /* It is found one only if its OS thread does not run for 50 ms; so not always. */
+/* ---- nobody is a hog, but one worker idles -------------------------------------- */
+
+static gt_sem call;
+
+static void answer(void *arg)
+{
+    (void)arg;
+    gt_sem_wait(&call);
+    count(NULL);
+}
+
+static void call_and_compute(void *arg)
+{
+    gt_group *group = arg;
+    spawn(group, count, NULL); /* the only fresh task: its worker keeps it */
+    spin_until(&ran, 1);
+    spawn(group, answer, NULL);
+    gt_yield();
+    gt_sem_post(&call); /* into the run-next slot */
+    spin_until(&ran, 2);
+}
+
+static void an_idle_worker_takes_what_waits_behind_a_task_that_computes(void **state)
+{
+    (void)state;
+    gt_group group = {0};
+    start(&(gt_config){.workers = 2, .hog_ns = INT64_C(3600000000000)});
+    gt_sem_init(&call, 0);
+    spawn(&group, call_and_compute, &group);
+    finish(&group);
+}
+
 static void a_lone_yielder_is_no_hog(void **state)
 {
     (void)state;
@@ -633,6 +665,7 @@ int main(void)
         cmocka_unit_test(nothing_is_lost_when_hogs_come_and_go),
         cmocka_unit_test(slow_turns_delay_nobody_for_long),
         cmocka_unit_test(slow_partners_do_not_shut_out_the_rest),
+        cmocka_unit_test(an_idle_worker_takes_what_waits_behind_a_task_that_computes),
         cmocka_unit_test(a_lone_yielder_is_no_hog),
         cmocka_unit_test(a_worker_that_wakes_after_a_long_sleep_is_no_hog),
         cmocka_unit_test(a_hog_has_a_long_slice_while_it_lasts),
