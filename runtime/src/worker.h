@@ -235,22 +235,28 @@ GTI_INLINE struct gti_task *gti_worker_pick(struct gti_worker *w)
 }
 
 /* With many tasks in turn each one's descriptor and stack have left the
- * nearer caches by the time it runs; these many places ahead they are fetched. */
+ * nearer caches by the time it runs; these many places ahead they are fetched. A
+ * row at a time: the processor waits for the address translation of a prefetch,
+ * but does several at once. */
 #define GTI_PREFETCH_TASK  16u
 #define GTI_PREFETCH_STACK 8u
+#define GTI_PREFETCH_ROW   4u
 
 GTI_INLINE void gti_worker_prefetch(struct gti_worker *w)
 {
 #ifdef GTI_TSAN
     (void)w; /* a hint may race: the task may be another worker's by now */
 #else
-    if (gti_likely(gti_runq_count(&w->runq) <= GTI_PREFETCH_TASK))
+    if (gti_likely(GTI_LOAD(w->runq.head, relaxed) % GTI_PREFETCH_ROW != 0 ||
+                   gti_runq_count(&w->runq) < GTI_PREFETCH_TASK + GTI_PREFETCH_ROW))
         return;
-    struct gti_task *far = gti_runq_peek(&w->runq, GTI_PREFETCH_TASK);
-    struct gti_task *near = gti_runq_peek(&w->runq, GTI_PREFETCH_STACK);
-    if (far && near) {
-        __builtin_prefetch(far, 1);
-        __builtin_prefetch(near->context.sp, 1);
+    for (uint32_t i = 0; i < GTI_PREFETCH_ROW; i++) {
+        struct gti_task *far = gti_runq_peek(&w->runq, GTI_PREFETCH_TASK + i);
+        struct gti_task *near = gti_runq_peek(&w->runq, GTI_PREFETCH_STACK + i);
+        if (far && near) {
+            __builtin_prefetch(far, 1);
+            __builtin_prefetch(near->context.sp, 1);
+        }
     }
 #endif
 }
