@@ -106,6 +106,10 @@ struct gti_task *gti_timers_advance(struct gti_timers *timers, int64_t now)
         timers->now = tick;
         for (; t; t = next) {
             next = t->next;
+            if (next) { /* both lines of it */
+                __builtin_prefetch(next, 1);
+                __builtin_prefetch(&next->deadline, 1);
+            }
             if ((uint64_t)t->deadline > tick) {
                 insert(timers, t, (uint64_t)t->deadline);
                 continue;

@@ -258,19 +258,25 @@ GTI_INLINE struct gti_task *gti_worker_pick(struct gti_worker *w)
 }
 
 /* With many tasks in turn each one's descriptor and stack have left the
- * nearer caches by the time it runs; these many places ahead they are fetched. */
+ * nearer caches by the time it runs; these many places ahead they are fetched. A
+ * row at a time: the processor waits for the address translation of a prefetch,
+ * but does several at once. */
 #define GTI_PREFETCH_TASK  16u
 #define GTI_PREFETCH_STACK 8u
+#define GTI_PREFETCH_ROW   4u
 
 GTI_INLINE void gti_worker_prefetch(const struct gti_runq_ends *ring)
 {
 #ifdef GTI_TSAN
     (void)ring; /* a hint may race: the task may be another worker's by now */
 #else
-    if (gti_likely(ring->tail - ring->head <= GTI_PREFETCH_TASK))
+    if (gti_likely(ring->tail - ring->head < GTI_PREFETCH_TASK + GTI_PREFETCH_ROW ||
+                   ring->head % GTI_PREFETCH_ROW != 0))
         return;
-    __builtin_prefetch(gti_runq_at(ring, GTI_PREFETCH_TASK), 1);
-    __builtin_prefetch(gti_runq_at(ring, GTI_PREFETCH_STACK)->context.sp, 1);
+    for (uint32_t i = 0; i < GTI_PREFETCH_ROW; i++) {
+        __builtin_prefetch(gti_runq_at(ring, GTI_PREFETCH_TASK + i), 1);
+        __builtin_prefetch(gti_runq_at(ring, GTI_PREFETCH_STACK + i)->context.sp, 1);
+    }
 #endif
 }
 
