@@ -15,7 +15,8 @@ from . import profiles, samples
 
 UNKNOWN = "unknown"
 SLUG = re.compile(r"[a-z0-9-]{1,64}\Z")
-DEFINITION = ("bench/workloads", "bench/workloads.def", "bench/task.h", "bench/workload.h", "bench/deep.c",
+DEFINITION = ("bench/workloads", "bench/workloads.def", "bench/task.h", "bench/task_io.h", "bench/io", "bench/workload.h",
+              "bench/deep.c",
               "bench/histogram.c",
               "bench/bench.c", "bench/run.c", "bench/memory.c", "bench/memcg.c", "bench/gbench")
 IMPLEMENTATION = ("runtime/include", "runtime/src", "threads_baseline/include",
@@ -67,13 +68,20 @@ def slug():
 
 
 def memory_budget():
-    """Half of what is free, within this process's cgroup."""
+    """Half of what is free, within this process's cgroup and those around it."""
     found = re.search(r"^MemAvailable:\s+(\d+) kB", read("/proc/meminfo"), re.M)
     free = int(found.group(1)) * 1024 if found else ram_bytes()
-    limits = [free] + [v for v in (number(os.path.join(d, f)) for d in cgroup_dirs()
-                                   for f in ("memory.max", "memory.limit_in_bytes"))
-                       if isinstance(v, int)]
-    return min(limits) // 2
+    return min([free] + [room for directory in cgroup_dirs() for room in _rooms(directory)]) // 2
+
+
+def _rooms(directory, top="/sys/fs/cgroup"):
+    """The bytes that a cgroup and its parents still allow, of those that have a limit."""
+    while len(directory) > len(top):
+        for limit, used in (("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes")):
+            limit, used = number(os.path.join(directory, limit)), number(os.path.join(directory, used))
+            if isinstance(limit, int) and isinstance(used, int):
+                yield max(0, limit - used)
+        directory = os.path.dirname(directory)
 
 
 def cgroup_dirs():

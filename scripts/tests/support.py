@@ -66,7 +66,7 @@ class ChildCgroup:
                 os.mkdir(path)
             except OSError:
                 continue
-            if any([self._set(path, file, value) for file, value in self.limits.items()]):
+            if any([self._set(path, file, value) for file, value in self.limits.items()]) and self._joins(path):
                 self.path = path
                 return self
             os.rmdir(path)
@@ -80,6 +80,12 @@ class ChildCgroup:
                     directory = "/sys/fs/cgroup/" + controllers + path
                     if os.path.exists(os.path.join(directory, "cgroup.procs")):
                         yield directory
+
+    @staticmethod
+    def _joins(path):
+        """Whether a process of ours may move there."""
+        join = "echo $$ > %s/cgroup.procs" % path
+        return subprocess.run(["sh", "-c", join], stderr=subprocess.DEVNULL).returncode == 0
 
     @staticmethod
     def _set(path, file, value):

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import unittest
+from unittest import mock
 
 from tests import support
 from lib import bench, machine, samples, store
@@ -51,6 +52,19 @@ class MachineTest(support.Case):
     def test_the_memory_budget_is_at_most_half_the_ram(self):
         self.assertLessEqual(machine.memory_budget(), machine.ram_bytes() // 2)
         self.assertGreater(machine.memory_budget(), 0)
+
+    def test_the_memory_budget_is_within_every_cgroup_around_us(self):
+        inner, outer = self.path("top", "outer", "inner"), self.path("top", "outer")
+        os.makedirs(inner)
+        for directory, limit, used in ((inner, "max", 5), (outer, 1000, 400)):
+            for name, value in (("memory.max", limit), ("memory.current", used)):
+                self.write(os.path.join(directory, name), "%s\n" % value)
+        self.write(os.path.join(inner, "memory.limit_in_bytes"), "700\n")
+        self.write(os.path.join(inner, "memory.usage_in_bytes"), "800\n")
+        self.assertEqual(list(machine._rooms(inner, self.path("top"))), [0, 600])
+        with mock.patch.object(machine, "cgroup_dirs", lambda: [outer]), \
+                mock.patch.object(machine, "_rooms", lambda directory: iter([1000])):
+            self.assertEqual(machine.memory_budget(), 500)
 
     def test_each_hash_follows_its_own_sources(self):
         for name in machine.DEFINITION + machine.IMPLEMENTATION:
