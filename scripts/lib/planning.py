@@ -5,6 +5,7 @@ from . import cells, costs, peers, profiles
 from .errors import UsageError
 
 SLOWEST_NAMED = 5
+KEPT = ("memory", "io")     # groups that are not left out for time
 
 
 class Plan:
@@ -71,13 +72,13 @@ def of_group(plan, group):
 
 def fit(estimates, limit_seconds):
     """estimates: {cell: seconds}. The costliest cells that must go so that
-    the rest fits into the limit; the memory cells stay, they are few and a
+    the rest fits into the limit; the cells of KEPT stay, they are few and a
     reader looks for them."""
     total, dropped = sum(estimates.values()), []
     for cell in sorted(estimates, key=estimates.get, reverse=True):
         if total <= limit_seconds:
             break
-        if cells.group(cell) != "memory":
+        if cells.group(cell) not in KEPT:
             total -= estimates[cell]
             dropped.append(cell)
     return dropped

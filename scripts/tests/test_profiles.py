@@ -159,11 +159,11 @@ class PlanTest(support.Case):
         free = {c.name for c in self.plan(place="free").cells}
         self.assertEqual(free, {"switch/handoff/P:2", "channel/ping_pong/cap:0/P:2", "wake/unpark/delay:1000/P:2"})
 
-    def test_the_costliest_cells_go_first_but_memory_stays(self):
-        estimates = {"memory/capacity/P:2": 50, "spawn/a": 30, "spawn/b": 20, "spawn/c": 10}
-        self.assertEqual(planning.fit(estimates, 110), [])
-        self.assertEqual(planning.fit(estimates, 109), ["spawn/a"])
-        self.assertEqual(planning.fit(estimates, 60), ["spawn/a", "spawn/b"])
+    def test_the_costliest_cells_go_first_but_memory_and_io_stay(self):
+        estimates = {"memory/capacity/P:2": 50, "io/rest/load:50/P:1": 40, "spawn/a": 30, "spawn/b": 20, "spawn/c": 10}
+        self.assertEqual(planning.fit(estimates, 150), [])
+        self.assertEqual(planning.fit(estimates, 149), ["spawn/a"])
+        self.assertEqual(planning.fit(estimates, 100), ["spawn/a", "spawn/b"])
         self.assertEqual(planning.fit(estimates, 1), ["spawn/a", "spawn/b", "spawn/c"])
 
     def test_the_summary_names_every_reason_for_a_skip(self):
