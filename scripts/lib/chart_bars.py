@@ -36,7 +36,7 @@ def build(model):
 def _cell(model):
     """The cell that most backends have a split of; the largest n among equals."""
     best, key = None, (0, 0)
-    for cell in model.of_workload("memory/parked"):
+    for cell in model.of_default("memory/parked"):
         n = cell.number("n") or 0
         have = sum(1 for b in model.backends if split_of(model.get(cell, b)) is not None)
         if n >= KERNEL_MEMORY_FROM and (have, n) > key:

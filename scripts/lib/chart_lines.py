@@ -83,7 +83,7 @@ def memory(model):
 
 def _memory_points(model, backend):
     points = []
-    for cell in model.of_workload("memory/parked"):
+    for cell in model.of_default("memory/parked"):
         series = model.get(cell, backend)
         if series is None or series.state != "ok":
             continue

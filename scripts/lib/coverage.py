@@ -47,7 +47,7 @@ NOT_BUILT = (
     ("backends", (
         ("go: switch/line", "a goroutine cannot be bound to a CPU"),
         ("boost_fiber, st on several CPUs", "one OS thread each"),
-        ("gt tuned (small stacks, prewarmed)", "never part of a headline"),
+        ("gt tuned beyond memory/parked stack:small", "never part of a headline"),
     )),
     ("charts", (
         ("offered load against p99", "needs two loads: in profile full only"),

@@ -254,6 +254,10 @@ class Model:
                 seen.append(cell.workload)
         return seen
 
+    def of_default(self, workload):
+        """Its cells in which every backend has its default stacks."""
+        return [cell for cell in self.of_workload(workload) if "stack" not in cell.axes]
+
     def of_workload(self, workload):
         return [cell for cell in self.cells if cell.workload == workload]
 

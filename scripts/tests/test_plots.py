@@ -130,6 +130,14 @@ class Build(unittest.TestCase):
         self.assertEqual((gt[0], gt[-1][:2]), (["gt"], [600000, largest]))
         self.assertEqual([row[0] for row in gt[1:]], sorted(row[0] for row in gt[1:]))
 
+    def test_tuned_stacks_are_not_on_the_memory_chart(self):
+        lines = synthetic_run.samples()
+        tuned = [dict(line, cell="memory/parked/n:10000/stack:small/P:2") for line in lines
+                 if line["cell"] == "memory/parked/n:10000/P:2" and line["backend"] == "gt"]
+        self.assertTrue(tuned)
+        before, after = (chart_lines.memory(model_of(some)).tables["lines.tsv"] for some in (lines, lines + tuned))
+        self.assertEqual(before, after)
+
     def test_one_process_with_a_noisy_probe_does_not_hide_the_others(self):
         lines = [line for line in synthetic_run.samples(replicates=6) if line["cell"].startswith("memory/parked/n:1000/")]
         lines[0]["memory"]["noise_bytes"] = 10 ** 12
