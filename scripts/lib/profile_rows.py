@@ -182,7 +182,7 @@ def peers():
     """One row for each goal that the runtime has set itself beside the peers; threads only where they are up to it."""
     return [
         Row("switch/yield", n=(2,), P=(1,)),
-        Row("switch/yield", n=(10_000,), P=(1,), backends=LIGHT),
+        Row("switch/yield", n=(10_000, 100_000), P=(1,), backends=LIGHT),
         Row("switch/line", place=DISTANT),
         Row("spawn/one", P=(1, ALL)),
         Row("spawn/storm", n=(1_000_000,), temp=("warm",), P=(1, ALL), backends=LIGHT_AND_POOL),
@@ -191,6 +191,7 @@ def peers():
         Row("channel/prod_cons", p_c=((1, 1),), cap=(128,), P=(1, ALL)),
         Row("spawn/tree", n=(1_000_000,), P=(1, ALL), backends=LIGHT),
         Row("parallel/fib", n=(30,), P=(1, ALL), backends=LIGHT),
+        Row("parallel/nqueens", n=(12,), P=(1, ALL)),
         Row("channel/select", k=(2,), P=(1, ALL)),
         Row("channel/sieve", k=(2000,), P=(1, ALL), backends=LIGHT),
         Row("sync/mutex", n=(100,), cs=(0,), P=(1, ALL)),
@@ -199,4 +200,5 @@ def peers():
         Row("stack/grow", bytes=(65536,), P=(1,)),
         Row("stack/grow_warm", bytes=(65536,), P=(1,)),
         Row("memory/parked", n=(10_000,), kind="heavy", P=(ALL,)),
+        Row("io/rest", load=("max",), P=(1,)),
     ]
