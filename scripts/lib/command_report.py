@@ -1,0 +1,44 @@
+"""`greenbench report`: its options."""
+
+import os
+import shutil
+import sys
+
+from . import errors
+
+EXAMPLES = """examples:
+  greenbench report                                 the newest run in results/local
+  greenbench report results/local/<machine>/<run> --format md
+"""
+
+
+def add_arguments(parser):
+    parser.add_argument("run", nargs="?", metavar="DIR", help="the run's folder (default: the newest local run)")
+    parser.add_argument("--format", action="append", choices=("html", "md"), default=[],
+                        help="what to write (default: both)")
+
+
+def main(args, out):
+    from . import report
+    run = args.run or newest_run(os.path.join(args.root, "results", "local"))
+    for path in report.write(run, formats=tuple(args.format) or ("html", "md")):
+        print(errors.printable(path), file=out)
+    if not shutil.which("gnuplot"):
+        print("greenbench: gnuplot is missing: the report has no charts; install it and draw again", file=sys.stderr)
+    return errors.OK
+
+
+def newest_run(local):
+    """The run folder below results/local whose name, a time, is the latest."""
+    found = [(run, os.path.join(local, m, run)) for m in _entries(local) for run in _entries(os.path.join(local, m))
+             if os.path.isfile(os.path.join(local, m, run, "samples.jsonl"))]
+    if not found:
+        raise errors.UsageError("no run in %s: name one, or make one with scripts/greenbench run" % local)
+    return max(found)[1]
+
+
+def _entries(directory):
+    try:
+        return os.listdir(directory)
+    except OSError:
+        return []
