@@ -152,20 +152,75 @@ static void a_waiter_with_nothing_to_run_sleeps_until_its_group_is_done(void **s
     tb_pool_destroy(pool);
 }
 
-static void reap_waits_for_one_more_and_then_says_echild(void **state)
+/* The only pool thread is occupied: it is reap that runs the task, which cannot
+ * have ended before the call and left none to reap. */
+static void reap_runs_one_more_itself_and_then_says_echild(void **state)
 {
-    struct tb_pool_group group;
+    struct stopper stopper;
+    struct tb_pool_group mine, other;
     struct tb_pool *pool;
     atomic_int ran = 0;
 
     (void)state;
     assert_int_equal(tb_pool_create(1, NULL, &pool), 0);
-    tb_pool_group_init(&group, pool);
-    assert_int_equal(tb_pool_group_reap(&group), -ECHILD);
+    tb_pool_group_init(&mine, pool);
+    tb_pool_group_init(&other, pool);
+    assert_int_equal(tb_pool_group_reap(&mine), -ECHILD);
+    occupy(&other, &stopper);
     for (int k = 1; k <= 50; k++) {
-        assert_int_equal(tb_pool_group_spawn(&group, count, &ran, NULL), 0);
+        assert_int_equal(tb_pool_group_spawn(&mine, count, &ran, NULL), 0);
+        assert_int_equal(tb_pool_group_spawn(&mine, count, &ran, NULL), 0);
+        assert_int_equal(tb_pool_group_reap(&mine), 0);
+        assert_int_equal(atomic_load(&ran), 2 * k - 1);
+        assert_int_equal(tb_pool_group_reap(&mine), 0);
+        assert_int_equal(atomic_load(&ran), 2 * k);
+        assert_int_equal(tb_pool_group_reap(&mine), -ECHILD);
+    }
+    tb_futex_sem_post(&stopper.go);
+    tb_pool_group_wait(&other);
+    tb_pool_destroy(pool);
+}
+
+/* A task that ends when the owner of its group sleeps. */
+struct lullaby {
+    struct tb_pool_group *group;
+    struct tb_futex_sem begun;
+    int plain; /* written by the task, read once it was reaped */
+};
+
+/* Without the pool's lock, which only the pool has. The owner wrote this with
+ * the lock held and gives it up by falling asleep, and the pool cannot count
+ * the task as finished before. */
+__attribute__((no_sanitize("thread"))) static bool owner_sleeps(const struct tb_pool_group *group)
+{
+    return *(const volatile uint64_t *)&group->wake_at != 0;
+}
+
+static void end_when_the_owner_sleeps(void *arg)
+{
+    struct lullaby *l = arg;
+
+    tb_futex_sem_post(&l->begun);
+    while (!owner_sleeps(l->group))
+        sched_yield();
+    l->plain++;
+}
+
+static void reap_sleeps_until_a_task_that_runs_elsewhere_ends(void **state)
+{
+    struct tb_pool_group group;
+    struct tb_pool *pool;
+    struct lullaby l = {.group = &group};
+
+    (void)state;
+    assert_int_equal(tb_pool_create(1, NULL, &pool), 0);
+    tb_pool_group_init(&group, pool);
+    tb_futex_sem_init(&l.begun, 0);
+    for (int k = 1; k <= 200; k++) {
+        assert_int_equal(tb_pool_group_spawn(&group, end_when_the_owner_sleeps, &l, NULL), 0);
+        tb_futex_sem_wait(&l.begun); /* or reap would run it */
         assert_int_equal(tb_pool_group_reap(&group), 0);
-        assert_int_equal(atomic_load(&ran), k);
+        assert_int_equal(l.plain, k);
     }
     assert_int_equal(tb_pool_group_reap(&group), -ECHILD);
     tb_pool_destroy(pool);
@@ -355,7 +410,8 @@ int main(void)
         cmocka_unit_test(the_waiter_runs_queued_tasks_in_the_order_of_spawning),
         cmocka_unit_test(tasks_run_though_nobody_waits_for_them),
         cmocka_unit_test(a_waiter_with_nothing_to_run_sleeps_until_its_group_is_done),
-        cmocka_unit_test(reap_waits_for_one_more_and_then_says_echild),
+        cmocka_unit_test(reap_runs_one_more_itself_and_then_says_echild),
+        cmocka_unit_test(reap_sleeps_until_a_task_that_runs_elsewhere_ends),
         cmocka_unit_test(threads_of_a_pinned_pool_have_one_cpu_each),
         cmocka_unit_test(a_pool_whose_kth_thread_is_refused_holds_nothing),
         cmocka_unit_test(a_stack_larger_than_the_threads_have_is_enomem),
