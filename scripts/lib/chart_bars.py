@@ -2,7 +2,7 @@
 
 from . import stats
 from .chart_base import Chart, legend
-from .report_model import KERNEL_MEMORY_FROM, MEMORY_PARTS
+from .report_series import KERNEL_MEMORY_FROM, MEMORY_PARTS
 from .report_words import count, count_bytes
 
 BAR_HEIGHT = 46

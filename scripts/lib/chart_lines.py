@@ -3,7 +3,7 @@
 
 from . import chart_dots
 from .chart_base import (Chart, SECOND_VARIANT, legend, line_type, log_range, point, spread_labels)
-from .report_model import total_above_noise
+from .report_series import total_above_noise
 from .report_words import count, count_bytes, figure, nanoseconds
 
 ROOM_FOR_LABELS = 40.0

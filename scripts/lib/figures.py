@@ -2,7 +2,7 @@
 
 import statistics
 
-from .report_model import metric_of, total_above_noise
+from .report_series import metric_of, total_above_noise
 
 from . import cells
 

@@ -3,7 +3,8 @@
 from . import peers, report_beside, stats
 from . import report_content as content
 from .chart_bars import split_of
-from .report_model import KERNEL_MEMORY_FROM, MEMORY_PARTS, SUBJECT, metric_of, verdict_words
+from .report_model import SUBJECT, verdict_words
+from .report_series import KERNEL_MEMORY_FROM, MEMORY_PARTS, metric_of
 from .report_words import (count, count_bytes, figure, interval_words, nanoseconds, per_op, ratio_words)
 
 TIME_HEADER = [("cell", True), ("backend", True), ("time/op", False), ("interval", False), ("n", False),
