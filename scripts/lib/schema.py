@@ -2,12 +2,13 @@
 
     schema.check(obj, "sample")  -> list of error lines, empty when the object is good.
                                  Kinds: "sample" (a stored line), "bench" (the line a bench executable prints:
-                                 a sample without the runner's fields), "machine".
+                                 a sample without the runner's fields), "calibration", "machine", "plan".
     schema.RUNNER_FIELDS         the fields that the runner adds to a bench line
 
 strictjson parses, this module judges what was parsed. Standard library only, so it is the subset of JSON
-Schema that our two schemas use; a keyword outside the subset is an error of the schema (SchemaBug), never
-ignored.
+Schema that our schemas use; a keyword outside the subset is an error of the schema (SchemaBug), never
+ignored. The tests hold it against python3-jsonschema. One thing differs on purpose: where JSON Schema takes
+1.0 for an integer, here an integer is written as one.
 """
 
 import json

@@ -34,7 +34,10 @@ def write_text(path, text):
         raise CannotWriteError("cannot write %s: %s" % (path, e.strerror)) from None
 
 
-def write_json(path, value):
+def write_json(path, value, kind=None):
+    """kind: of results/schema; what is not of it is not written."""
+    if kind:
+        samples.check(value, kind)
     write_text(path, json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n")
 
 
@@ -76,7 +79,7 @@ def create_run(results, machine, utc, rev):
 
 def remove_empty_run(path):
     """Take back a run in which nothing was measured."""
-    for name in ("samples.jsonl", "plan.json", "machine.json", "topology.xml"):
+    for name in ("samples.jsonl", "calibration.jsonl", "plan.json", "machine.json", "topology.xml"):
         try:
             os.unlink(os.path.join(path, name))
         except OSError:

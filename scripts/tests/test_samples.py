@@ -28,7 +28,7 @@ class RunFolder(support.Case):
     def folder(self, text, plan=None, machine=None):
         self.write("machine.json", json.dumps(machine or MACHINE))
         if plan:
-            self.write("plan.json", json.dumps(plan))
+            self.write("plan.json", json.dumps(dict(plan, schema="greenbench.plan/1")))
         self.write("samples.jsonl", text)
         return self.dir
 
@@ -100,7 +100,7 @@ class ReaderTest(RunFolder):
     def test_too_many_samples_are_refused(self):
         limit, samples.MAX_SAMPLES = samples.MAX_SAMPLES, 2
         self.addCleanup(setattr, samples, "MAX_SAMPLES", limit)
-        self.refuse("".join(line(replicate=r) for r in range(3)), 3, "more than 2 samples")
+        self.refuse("".join(line(replicate=r) for r in range(3)), 3, "more than 2 lines")
 
     def test_a_foreign_machine_file_is_refused(self):
         for machine in ({**MACHINE, "schema": "other/9"}, {**MACHINE, "machine": "../../etc"},
