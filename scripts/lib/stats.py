@@ -7,7 +7,9 @@ interval     The interval of a median is a pair of order statistics. With n valu
              continuous distribution. k is the largest that keeps this at 95 % or more: n = 6 gives 1st-6th
              (96.9 %), n = 10 gives 2nd-9th (97.9 %). Below six values no k does, and only the range is given.
 ratio        Within a run two backends are paired by round: r_i = log(a_i / b_i); the ratio is exp(median r), its
-             interval exp(interval of r). Across runs nothing pairs: ratio of medians, percentile bootstrap.
+             interval exp(interval of r). Across sessions nothing pairs: ratio of medians, bootstrap. Its plain
+             percentiles cover too seldom at six values (93 % of the time for skewed ones); they are taken further
+             out, as far as Student's t stands beyond the normal (Hesterberg's expanded percentiles).
 p            Paired: exact two-sided sign test, ties dropped. Unpaired: two-sided Mann-Whitney, exact without ties
              and up to 400 pairs, else normal with tie and continuity correction.
 noise floor  The size below which a difference is not believed in this run. Each series (one cell, one backend) is
@@ -22,6 +24,7 @@ verdict      "differs" = the interval excludes 1, |median r| is above the noise 
 
 import math
 import random
+import statistics
 
 LEVEL = 0.95
 ALPHA = 0.05
@@ -188,9 +191,19 @@ def unpaired_ratio(a, b, seed=1, resamples=2000):
     rng = random.Random(seed)
     draws = sorted(median(rng.choices(a, k=len(a))) / median(rng.choices(b, k=len(b)))
                    for _ in range(resamples))
-    tail = int(resamples * (1 - LEVEL) / 2)
+    tail = int(resamples * expanded_tail(n))
     interval = Interval(draws[tail], draws[-1 - tail], LEVEL, n)
     return Ratio(value, interval, mann_whitney(a, b), n, False)
+
+
+def expanded_tail(n):
+    """The share to cut off at each end of the bootstrap's draws so that LEVEL holds for two samples of n: what the
+    normal leaves beyond Student's t of 2n - 2 degrees, times sqrt(n / (n - 1))."""
+    normal, degrees = statistics.NormalDist(), 2 * n - 2
+    z = normal.inv_cdf((1 + LEVEL) / 2)
+    t = z + (z ** 3 + z) / (4 * degrees) + (5 * z ** 5 + 16 * z ** 3 + 3 * z) / (96 * degrees ** 2) + (
+        3 * z ** 7 + 19 * z ** 5 + 17 * z ** 3 - 15 * z) / (384 * degrees ** 3)
+    return normal.cdf(-t * math.sqrt(n / (n - 1)))
 
 
 # --- noise floor and verdict ----------------------------------------------------------------------
