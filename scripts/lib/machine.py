@@ -7,13 +7,12 @@ import hashlib
 import os
 import platform
 import re
-import resource
 import shutil
 import subprocess
 
-from . import profiles, samples
+from . import doctor_facts, doctor_rules, profiles, samples
 
-UNKNOWN = "unknown"
+UNKNOWN = doctor_facts.UNKNOWN
 SLUG = re.compile(r"[a-z0-9-]{1,64}\Z")
 DEFINITION = ("bench/workloads", "bench/workloads.def", "bench/task.h", "bench/task_io.h", "bench/io", "bench/workload.h",
               "bench/deep.c",
@@ -96,70 +95,11 @@ def cgroup_dirs():
     return result + ["/sys/fs/cgroup"]
 
 
-def cpu_quota():
-    """CPUs' worth of time per second that the cgroup allows, or "none"."""
-    for directory in cgroup_dirs():
-        quota = read(os.path.join(directory, "cpu.max"), "").split()
-        if len(quota) == 2 and quota[0].isdigit():
-            return int(quota[0]) / int(quota[1])
-        v1 = number(os.path.join(directory, "cpu.cfs_quota_us"))
-        if isinstance(v1, int) and v1 > 0:
-            return v1 / number(os.path.join(directory, "cpu.cfs_period_us"))
-    return "none"
-
-
-def hypervisor():
-    if not re.search(r"^flags\s*:.*\bhypervisor\b", read("/proc/cpuinfo"), re.M):
-        return "none"
-    kind = read("/sys/hypervisor/type")
-    return kind if kind != UNKNOWN else read("/sys/class/dmi/id/sys_vendor", "yes, kind unknown")
-
-
-def turbo():
-    no_turbo = read("/sys/devices/system/cpu/intel_pstate/no_turbo")
-    if no_turbo in ("0", "1"):
-        return "off" if no_turbo == "1" else "on"
-    boost = read("/sys/devices/system/cpu/cpufreq/boost")
-    return {"0": "off", "1": "on"}.get(boost, UNKNOWN)
-
-
-def mitigations():
-    base = "/sys/devices/system/cpu/vulnerabilities"
-    try:
-        return {name: read(os.path.join(base, name)) for name in sorted(os.listdir(base))}
-    except OSError:
-        return {}
-
-
-def limit_of_processes():
-    soft = resource.getrlimit(resource.RLIMIT_NPROC)[0]
-    return "unlimited" if soft == resource.RLIM_INFINITY else soft
-
-
-def environment():
-    """The conditions of the measurement."""
-    cpu = "/sys/devices/system/cpu"
-    return {
-        "kernel": platform.release() or UNKNOWN,
-        "governor": read(cpu + "/cpu0/cpufreq/scaling_governor"),
-        "turbo": turbo(),
-        "smt": read(cpu + "/smt/control"),
-        "mitigations": mitigations(),
-        "hypervisor": hypervisor(),
-        "clocksource": read("/sys/devices/system/clocksource/clocksource0/current_clocksource"),
-        "thp": read("/sys/kernel/mm/transparent_hugepage/enabled"),
-        "aslr": number("/proc/sys/kernel/randomize_va_space"),
-        "load1": os.getloadavg()[0],
-        "pid_max": number("/proc/sys/kernel/pid_max"),
-        "threads_max": number("/proc/sys/kernel/threads-max"),
-        "max_map_count": number("/proc/sys/vm/max_map_count"),
-        "overcommit_memory": number("/proc/sys/vm/overcommit_memory"),
-        "rlimit_nproc": limit_of_processes(),
-        "cgroup_cpu_quota": cpu_quota(),
-        "cpus_allowed": allowed_cpus(),
-        "timer_slack_ns": number("/proc/self/timerslack_ns"),
-        "libc": " ".join(platform.libc_ver()).strip() or UNKNOWN,
-    }
+def environment(root="/"):
+    """The conditions of the measurement; root: where /proc and /sys are."""
+    found = doctor_facts.Facts(root).environment()
+    found["libc"] = " ".join(platform.libc_ver()).strip() or UNKNOWN
+    return found
 
 
 def revision(root):
@@ -227,7 +167,7 @@ def describe(root, name, utc, profile, command, told):
         toolchain["peers"] = told["peers"]
     built_with = [toolchain[k] for k in ("compiler", "flags", "gbench", "hwloc")]
     parameters = (profiles.TARGET_MS, profiles.CAPACITY_SECONDS)
-    return {
+    described = {
         "schema": samples.MACHINE_SCHEMA, "machine": name, "utc": utc, "rev": rev, "dirty": dirty,
         "profile": profile, "command": command,
         "hw": {"cpu_model": cpu_model(), "logical_cpus": logical_cpus(), "ram_bytes": ram_bytes(),
@@ -238,3 +178,5 @@ def describe(root, name, utc, profile, command, told):
                    "implementation": hash_files(root, IMPLEMENTATION),
                    "toolchain": hash_text(*built_with)},
     }
+    described["doctor"] = doctor_rules.findings(described)
+    return described
