@@ -397,6 +397,28 @@ bool gti_os_resident(void *base, size_t bytes, unsigned char *ret_vec)
     return mincore(base, bytes, ret_vec) == 0;
 }
 
+/* A pipe's writer is refused what cannot be read, like process_vm_readv()'s
+ * caller; a chunk loses all of it, so none goes beyond a page. As a plain
+ * system call: a sanitizer would look at the bytes first. */
+static size_t peek_through_pipe(char *to, const char *from, size_t bytes)
+{
+    size_t got = 0, page = gti_os_page_size();
+    int fds[2];
+    if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) != 0)
+        return 0;
+    while (got < bytes) {
+        size_t want = page - ((uintptr_t)(from + got) & (page - 1));
+        want = want < bytes - got ? want : bytes - got;
+        ssize_t n = syscall(SYS_write, fds[1], from + got, want);
+        if (n <= 0 || read(fds[0], to + got, (size_t)n) != n)
+            break;
+        got += (size_t)n;
+    }
+    close(fds[0]);
+    close(fds[1]);
+    return got;
+}
+
 size_t gti_os_peek(void *to, const void *from, size_t bytes)
 {
     struct iovec here = {to, bytes}, there = {(void *)(uintptr_t)from, bytes};
@@ -405,8 +427,7 @@ size_t gti_os_peek(void *to, const void *from, size_t bytes)
         return (size_t)got;
     if (errno == EFAULT)
         return 0;
-    memcpy(to, from, bytes); /* a sandbox forbids it: without the net, then */
-    return bytes;
+    return peek_through_pipe(to, from, bytes); /* a sandbox or an emulator has no such call */
 }
 
 uint32_t gti_os_page_faults(void)

@@ -4,9 +4,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -219,23 +226,93 @@ static void dump_in_task(void *arg)
     }
 }
 
-static void a_dump_beside_running_tasks_is_harmless(void **state)
+static void dump_beside_running_tasks(void *arg)
 {
     gt_group group = {0};
     int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    (void)state;
-    assert_true(fd >= 0);
+    (void)arg;
+    CHECK(fd >= 0);
     atomic_store(&stop_churning, 0);
-    assert_int_equal(gt_start(&(gt_config){.workers = 4}), 0);
+    CHECK(gt_start(&(gt_config){.workers = 4}) == 0);
     for (int i = 0; i < 8; i++)
-        assert_int_equal(gt_group_spawn(&group, churn, NULL, NULL), 0);
-    assert_int_equal(gt_group_spawn(&group, dump_in_task, &fd, NULL), 0);
+        CHECK(gt_group_spawn(&group, churn, NULL, NULL) == 0);
+    CHECK(gt_group_spawn(&group, dump_in_task, &fd, NULL) == 0);
     for (int i = 0; i < 100; i++)
-        assert_int_equal(gt_dump(fd), 0);
+        CHECK(gt_dump(fd) == 0);
     atomic_store(&stop_churning, 1);
-    assert_int_equal(gt_group_wait(&group), 0);
-    assert_int_equal(gt_stop(), 0);
+    CHECK(gt_group_wait(&group) == 0);
+    CHECK(gt_stop() == 0);
     close(fd);
+}
+
+static void a_dump_beside_running_tasks_is_harmless(void **state)
+{
+    (void)state;
+    dump_beside_running_tasks(NULL);
+}
+
+/* ---- memory that may not be there ----------------------------------------------- */
+
+/* Two pages of which the second cannot be read. */
+static void peek_at_an_edge(void *arg)
+{
+    size_t page = gti_os_page_size();
+    char buf[64];
+    (void)arg;
+    char *map = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(map != MAP_FAILED);
+    memset(map, 'x', 2 * page);
+    memcpy(map + page - 10, "0123456789abcdef", 16);
+    CHECK(gti_os_peek(buf, map + page - 10, 16) == 16 && memcmp(buf, "0123456789abcdef", 16) == 0);
+    CHECK(mprotect(map + page, page, PROT_NONE) == 0);
+    memset(buf, '-', sizeof buf);
+    CHECK(gti_os_peek(buf, map + page - 10, sizeof buf) == 10);
+    CHECK(memcmp(buf, "0123456789-", 11) == 0);
+    CHECK(gti_os_peek(buf, map + page, 1) == 0);
+    CHECK(gti_os_peek(buf, NULL, sizeof buf) == 0);
+    CHECK(strcmp(gti_peek_string(map + page - 3, buf, sizeof buf), "789") == 0);
+    munmap(map, 2 * page);
+}
+
+static void a_peek_ends_where_memory_does(void **state)
+{
+    (void)state;
+    peek_at_an_edge(NULL);
+}
+
+/* Without the system call that looks into memory, which an emulator has not
+ * and so need not be denied. */
+static void deny_process_vm_readv(void)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_process_vm_readv, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = {COUNT_OF(code), code};
+    struct iovec none = {NULL, 0};
+    CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+    if (process_vm_readv(getpid(), &none, 1, &none, 1, 0) == 0)
+        _exit(77); /* nor can it be denied */
+}
+
+static void look_without_the_call(void *arg)
+{
+    deny_process_vm_readv();
+    peek_at_an_edge(arg);
+    dump_beside_running_tasks(arg);
+}
+
+static void a_dump_needs_no_call_that_a_sandbox_forbids(void **state)
+{
+    (void)state;
+    struct outcome o = in_child(look_without_the_call, NULL);
+    if (o.exited && o.code == 77)
+        skip();
+    if (!o.exited || o.code != 0)
+        fail_msg("status %d: %s", o.code, o.text);
 }
 
 /* ---- arguments ------------------------------------------------------------------ */
@@ -261,6 +338,7 @@ static void parked_by_name(void *arg)
 {
     (void)arg;
     gt_set_name("parked-by-name");
+    atomic_store(&there, 1);
     gt_sem_wait(&never_posted);
 }
 
@@ -275,12 +353,10 @@ static void raise_sigquit(void *arg)
     CHECK(pipe(quit_pipe) == 0);
     int old = dup(STDERR_FILENO);
     CHECK(dup2(quit_pipe[1], STDERR_FILENO) == STDERR_FILENO);
+    atomic_store(&there, 0);
     CHECK(gt_start(&(gt_config){.workers = 2}) == 0);
     CHECK(gt_spawn(parked_by_name, NULL, NULL) == 0);
-    gt_stats s;
-    do
-        gt_get_stats(&s);
-    while (s.live != 1 || s.sum.switches == 0);
+    await(&there, 1); /* or any number of dumps may be without the name */
     for (;;) {
         CHECK(raise(SIGQUIT) == 0);
         ssize_t n = read(quit_pipe[0], text + got, sizeof text - 1 - got);
@@ -393,6 +469,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_line_names_the_task_its_state_and_its_place),
         cmocka_unit_test(a_blocking_call_is_called_so),
         cmocka_unit_test(a_dump_beside_running_tasks_is_harmless),
+        cmocka_unit_test(a_peek_ends_where_memory_does),
+        cmocka_unit_test(a_dump_needs_no_call_that_a_sandbox_forbids),
         cmocka_unit_test(bad_arguments_are_named),
         cmocka_unit_test(sigquit_writes_a_dump_to_stderr),
         cmocka_unit_test(a_sigquit_handler_of_the_program_stays),
