@@ -36,6 +36,11 @@ class Told:
         """A number, or None."""
         return as_number(self.env.get(key))
 
+    def bytes(self, key):
+        """A whole number of bytes, or None."""
+        value = self.env.get(key)
+        return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
     def shown(self, key):
         """A number or a text, as it was recorded; else "unknown"."""
         value = self.env.get(key)
@@ -282,7 +287,8 @@ def isolation(m):
 
 
 def interrupts(m):
-    moving = {True: "irqbalance runs", False: "no irqbalance"}.get(m.env.get("irqbalance"), "irqbalance unknown")
+    runs = m.env.get("irqbalance")
+    moving = "irqbalance runs" if runs is True else "no irqbalance" if runs is False else "irqbalance unknown"
     return finding("interrupts", "default mask %s, %s" % (m.text("irq_affinity"), moving), "A",
                    "interrupts of disk and network land on the CPUs in use",
                    "stop irqbalance; write other CPUs to /proc/irq/*/smp_affinity_list (root)")
@@ -317,7 +323,7 @@ def same_pages(m):
 
 
 def swap(m):
-    size, free = m.number("swap_bytes"), m.number("swap_free_bytes")
+    size, free = m.bytes("swap_bytes"), m.bytes("swap_free_bytes")
     remedy = "swapoff -a (root), or vm.swappiness=0"
     if size is None or free is None:
         return finding("swap", UNKNOWN, "A", "whether memory can go to a disk is not known", remedy)
@@ -398,8 +404,14 @@ def library(m):
 
 
 def traced(m):
-    if m.env.get("traced") is True:
-        return finding("traced", "yes", "C", "a debugger or strace stops this process at each system call", "run without it")
+    attached = m.env.get("traced")
+    value = "yes" if attached is True else "no" if attached is False else UNKNOWN
+    if value == "yes":
+        return finding("traced", value, "C", "a debugger or strace stops this process at each system call", "run without it")
+    return finding("traced", value, "A", "no debugger or strace is attached", "nothing to change")
+
+
+def seccomp(m):
     value = {"0": "no filter", "1": "strict", "2": "filter"}.get(m.text("seccomp"), UNKNOWN)
     return finding("seccomp", value, "A", "a container's filter of system calls makes each one dearer"
                    if value == "filter" else "no filter makes system calls dearer" if value == "no filter"
@@ -426,7 +438,7 @@ def libraries(m):
 
 RULES = (build, load, steal, governor, turbo, smt, aslr, huge_pages,
          hypervisor, clock_source, tsc, driver, idle, microcode, mitigations, cores, heat, power,
-         quota, cpuset, pressure, swap, same_pages, library, traced, debug_kernel,
+         quota, cpuset, pressure, swap, same_pages, library, traced, seccomp, debug_kernel,
          kernel, preempt, isolation, interrupts, parameters, watchdog, numa, autogroup, nice, timer_slack,
          *(limit(*row) for row in LIMITS), libraries)
 

@@ -18,7 +18,7 @@ class MachineTest(support.Case):
         return machine.describe(root, "box", "2025-01-01T00:00:00Z", "quick", ["scripts/greenbench", "run"], TOLD)
 
     def test_the_description_passes_the_schema(self):
-        samples.check_machine("machine.json", json.loads(json.dumps(self.describe(), allow_nan=False)))
+        samples.check_document("machine.json", json.loads(json.dumps(self.describe(), allow_nan=False)), "machine")
 
     def test_the_topology_names_no_host(self):
         file = self.path("topology.xml")
