@@ -153,12 +153,16 @@ def ratio_figure(value, style):
 def ratio_words(ratio):
     """1/780 (1/810-1/750); a range of too few values says so."""
     style = ratio_style(ratio)
+    if ratio.interval.n == 1:
+        return ratio_figure(ratio.value, style) + " (one value)"
     bounds = "%s to %s" % (ratio_figure(ratio.interval.low, style), ratio_figure(ratio.interval.high, style))
     kind = "range " if ratio.interval.is_range else ""
     return "%s (%s%s)" % (ratio_figure(ratio.value, style), kind, bounds)
 
 
 def interval_words(interval, write):
+    if interval.n == 1:
+        return "one value"
     low, high = write(interval.low), write(interval.high)
     if low.split(" ")[1:] == high.split(" ")[1:]:
         low = low.split(" ")[0]
