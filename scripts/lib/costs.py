@@ -1,9 +1,16 @@
-"""Rough time of one process of a cell, for the plan that is printed before
-anything has run. Nothing measured depends on it: the pilot and the first
-replicate replace it as the session goes on.
+"""How long a process, a cell and a session take, for the plan that is printed
+before anything has run and for what is left out of it. Nothing measured depends
+on it: the first replicate replaces it as the session goes on.
+
+What a cell took in recorded runs (recorded.py) is what it will take. Another cell
+of such a case is taken from a model, times what the model was wrong by in those
+that are recorded.
 """
 
-from . import cells, peers, profiles
+import functools
+import statistics
+
+from . import cells, peers, profiles, recorded
 
 START_SECONDS = 0.01    # an executable that starts, pins itself and ends
 
@@ -45,7 +52,7 @@ YIELDS = 30                         # of one task in one round of switch/yield
 THREADS = 32_768                    # alive at once, at most (pid_max)
 PARKED_NS = (5_000, 90_000, 0)      # a task of memory/parked
 SETTLE_SECONDS = 0.85               # until the kernel's own memory stands still
-CAPACITY_SECONDS = (profiles.CAPACITY_SECONDS + 1.5, 3, 0)
+CAPACITY_SECONDS = (60, 4, 0)       # where the profile's time does not end it before
 PEER_FACTOR = {"go": 3}             # a peer, in units of gt; the others 10
 GO_NS = {"parallel/fib": 1_000, "spawn/tree": 900, "spawn/storm": 800}     # where it is far from that
 CROWD = 50_000                      # tasks alive at once, from which each costs gt
@@ -54,26 +61,58 @@ PREWARM_NS = 0.5                    # a byte that bench/prewarm.c touches
 PREWARM_BYTES = (36 << 10, 5 << 10)   # a task, up to THREADS of them, or each of more
 SLEEP_SECONDS = 0.01                # the shortest round of wake/timer
 PILOTS = 2                          # processes of one pilot
+PILOT_SHARE = 0.5                   # of a replicate that a pilot takes: its region may be shorter
+LONG_SECONDS = 0.25                 # a process of one round, whose pilot is not repeated
+
+# A session beside the processes it measures.
+OPEN_SECONDS = 2                    # until the first: the executables are asked, the topology is written
+BETWEEN_SECONDS = 0.004             # a sample is written down, the display drawn
+HARNESS_SECONDS = 0.15              # a loop without its operations
+CALIBRATION_SECONDS = 4             # of the whole session
+REPORT_SECONDS, REPORT_SAMPLE_SECONDS = 4, 0.002
+MARGIN = 1.15                       # what a host may be slower by and still be done in time
+SLOWER_AT_MOST = 2                  # believed of pilots
+ENOUGH_PILOTS_SECONDS = 5           # to be believed
+WRONG_AT_MOST = 4                   # a model beside what is recorded
 
 
-def process_seconds(cell, backend, load_seconds=1):
-    """Seconds of one replicate of `cell` on `backend`. load_seconds: as in
-    profiles.Profile."""
+def process_seconds(cell, backend, profile=None):
+    """Seconds of one replicate of `cell` on `backend`."""
+    data = profiles.PROFILES[profile or "default"]
+    case, axes = cells.parse(cell)
+    if profiles.is_share(cell):
+        return data.load_seconds + 0.25
+    if case == "memory/capacity":
+        return min(CAPACITY_SECONDS[_family(backend)], data.capacity_seconds * 1.15)
+    ms = recorded.process_ms(cell, backend)
+    return ms / 1000 if ms is not None else _model_seconds(cell, backend) * _wrong_by(case, backend)
+
+
+@functools.lru_cache(maxsize=None)
+def _wrong_by(case, backend):
+    """What the model of a case is to be multiplied by: the median over its recorded cells."""
+    wrong = [ms / 1000 / _model_seconds(cell, backend) for cell, ms in recorded.of_case(case, backend)]
+    return min(WRONG_AT_MOST, max(1 / WRONG_AT_MOST, statistics.median(wrong))) if wrong else 1
+
+
+def _family(backend):
+    """Which of the three figures of a table is a backend's."""
+    if backend == "pthread-pool":
+        return 2
+    return 0 if backend == "gt" or peers.is_peer(backend) else 1
+
+
+def _model_seconds(cell, backend):
     case, axes = cells.parse(cell)
     n = axes.get("n", 1)
-    peer = peers.is_peer(backend)
-    if backend != "gt" and not peer and case not in profiles.POOL_CASES:
+    family = _family(backend)
+    if family == 1 and case not in profiles.POOL_CASES:
         n = min(n, THREADS)
-    family = 0 if backend == "gt" or peer else 2 if backend == "pthread-pool" else 1
-    if case == "memory/capacity":
-        return CAPACITY_SECONDS[family]
     if case == "memory/parked":
         return START_SECONDS + n * PARKED_NS[family] * 1e-9 + (SETTLE_SECONDS if n >= 1000 else 0)
     if case in CASE_SECONDS:
         waits = UNPARKS * axes.get("delay", 0) * 1e-6
         return CASE_SECONDS[case] + waits + START_SECONDS + axes.get("c", 0) * TASK_NS[family] * 1e-9
-    if profiles.is_share(cell):
-        return load_seconds + 0.3
     operations = _operations(case, axes, n)
     if case == "parallel/fib" and family:
         operations = min(operations, 2 * THREADS)   # refused soon after all can be alive
@@ -121,13 +160,16 @@ def _operations(case, axes, n):
     return n if case in ("spawn/storm", "spawn/parked_storm", "spawn/tree", "wake/timer") else 1
 
 
+def is_piloted(cell, backend):
+    """Whether a pilot finds the rounds of a profiles.Cell: elsewhere there is one, or a number that the profile gives."""
+    fixed = profiles.is_share(cell.name) or profiles.one_round(cell.name)
+    return cell.kind not in ("once", "capacity") and backend not in cell.once and not fixed
+
+
 def pilot_seconds(cell, backend):
-    """Seconds of a cell's pilot: shorter than a replicate unless one round
-    is longer than the target, and then there is one process only."""
-    if profiles.one_round(cell):
-        return 0.0
+    """Seconds of a pilot, of one or two processes. One of a single long round has no warm-up round."""
     seconds = process_seconds(cell, backend)
-    return seconds if seconds > 1 else PILOTS * seconds / 2
+    return (1 if seconds > LONG_SECONDS else PILOTS) * PILOT_SHARE * seconds
 
 
 def replicates(profile, cell, kind, seconds):
@@ -138,19 +180,52 @@ def replicates(profile, cell, kind, seconds):
     return counts[kind]
 
 
-def backend_replicates(profile, backend, count):
-    """How many of a cell's replicates a backend takes part in."""
+def backend_replicates(profile, cell, backend, count):
+    """How many of the replicates of a profiles.Cell a backend takes part in."""
+    if backend in cell.once:
+        return 1
     most = profiles.PROFILES[profile].peer_replicates
     return min(count, most) if most and peers.is_peer(backend) else count
 
 
 def cell_seconds(profile, cell):
-    """(replicates, seconds) of a profiles.Cell, pilots included."""
+    """(replicates, seconds) of a profiles.Cell: pilots, and what stands between processes, included."""
     if cell.missing or not cell.backends:
         return 0, 0.0
-    each = [process_seconds(cell.name, b, profiles.PROFILES[profile].load_seconds) for b in cell.backends]
+    each = [process_seconds(cell.name, b, profile) for b in cell.backends]
     count = replicates(profile, cell.name, cell.kind, max(each))
-    piloted = 0 if cell.kind in ("once", "capacity") or profiles.is_share(cell.name) else sum(
-        pilot_seconds(cell.name, b) for b in cell.backends)
-    run = sum(s * backend_replicates(profile, b, count) for s, b in zip(each, cell.backends))
+    piloted = sum(pilot_seconds(cell.name, b) for b in cell.backends if is_piloted(cell, b))
+    run = sum((s + BETWEEN_SECONDS) * backend_replicates(profile, cell, b, count) for s, b in zip(each, cell.backends))
     return count, run + piloted
+
+
+def report_seconds(samples):
+    """Verdicts, charts and pages of so many samples."""
+    return REPORT_SECONDS + REPORT_SAMPLE_SECONDS * samples
+
+
+def seconds_left(profile, plan_cells, piloted, elapsed):
+    """What of a profile's time is left for its cells when `elapsed` seconds have gone into pilots that should have
+    taken `piloted`: what follows the cells is taken off, and where the pilots took longer the cells will."""
+    around = sum(seconds for _, seconds in around_seconds(profile, plan_cells))
+    slower = min(SLOWER_AT_MOST, max(1, elapsed / piloted)) if piloted > ENOUGH_PILOTS_SECONDS else 1
+    return (profiles.PROFILES[profile].limit_seconds - elapsed - around) / slower
+
+
+def around_seconds(profile, plan_cells):
+    """What a session takes beside its cells: [(what, seconds)]."""
+    counts = [(c, cell_seconds(profile, c)[0]) for c in plan_cells]
+    samples = sum(backend_replicates(profile, c, b, count) for c, count in counts for b in c.backends)
+    cases = {cells.parse(c.name)[0] for c in plan_cells} & set(profiles.HARNESS_CELLS)
+    sharing = {b for c in plan_cells if profiles.is_share(c.name) for b in c.backends}
+    load = sum(process_seconds(profiles.FULL_LOAD_CELL, b) for b in sharing)
+    return [("start, calibration", OPEN_SECONDS + CALIBRATION_SECONDS),
+            ("what services can take", load),
+            ("loops without their operations", HARNESS_SECONDS * len(cases)),
+            ("report", report_seconds(samples))]
+
+
+def session_seconds(profile, plan_cells):
+    """All of a session with these cells, from the command to the report."""
+    return (sum(cell_seconds(profile, c)[1] for c in plan_cells)
+            + sum(seconds for _, seconds in around_seconds(profile, plan_cells)))

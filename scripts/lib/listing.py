@@ -33,11 +33,12 @@ def _lines(plan, remark, harness):
         yield remark
     yield "profile %s" % plan.profile
     yield "%-46s %4s %8s  %s" % ("cell", "reps", "seconds", "backends")
-    total = 0.0
     for cell in plan.cells:
         count, seconds = costs.cell_seconds(plan.profile, cell)
-        total += seconds
         yield "%-46s %4d %8.1f  %s" % (cell.name, count, seconds, " ".join(cell.backends))
+    for what, seconds in costs.around_seconds(plan.profile, plan.cells):
+        yield "%-46s %4s %8.1f" % (what, "", seconds)
+    total = costs.session_seconds(plan.profile, plan.cells)
     yield "%-46s %4s %8.1f  %s of at most %s" % (
         "sum", "", total, planning.minutes(total), planning.minutes(plan.profile_data.limit_seconds))
     if harness:

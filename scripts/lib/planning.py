@@ -87,7 +87,7 @@ def fit(estimates, limit_seconds):
 def summary(plan, machine_name):
     """The lines printed before anything runs."""
     estimates = {c.name: costs.cell_seconds(plan.profile, c) for c in plan.cells}
-    total = sum(seconds for _, seconds in estimates.values())
+    total = costs.session_seconds(plan.profile, plan.cells)
     lines = ["profile %s on %s: %d cells, %d cell-backend pairs, about %s"
              % (plan.profile, machine_name, len(plan.cells),
                 sum(len(c.backends) for c in plan.cells), minutes(total))]

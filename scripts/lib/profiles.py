@@ -46,7 +46,7 @@ HARNESS_SHARE, HARNESS_NS = 0.02, 0.3      # of a figure, whichever is larger: b
 TARGET_MS = 60
 SPIN_NS = 50_000
 CHEAP_MS = 150         # a process above this is heavy
-CAPACITY_SECONDS = 20  # time budget of memory/capacity
+CAPACITY_SECONDS = 20  # time budget of memory/capacity where a profile does not say less
 PIDS_RESERVE = 1000    # processes left to the session whose cgroup limits them, but in profile full
 
 
@@ -71,23 +71,29 @@ def one_round(cell):
 
 
 class Profile:
-    """replicates: of cheap, heavy and capacity cells. limit_seconds: what
-    the whole may take; cells beyond it are left out by name. beside: the peers
-    that run without being asked for, where they are built. load_seconds: of
-    one process of a service under load. peer_replicates: peers run in that
-    many rounds at most, so that they take less of the time."""
+    """replicates: of each kind of cells. limit_seconds: what the whole may take;
+    cells beyond it are left out by name. beside: the peers that run without
+    being asked for, where they are built. load_seconds: of one process of a
+    service under load. peer_replicates: peers run in that
+    many rounds at most, so that they take less of the time. capacity_seconds: the
+    time budget of a process that creates tasks until something ends it."""
 
-    def __init__(self, replicates, limit_seconds, rows, beside=(), load_seconds=1, peer_replicates=None):
+    def __init__(self, replicates, limit_seconds, rows, beside=(), load_seconds=1, peer_replicates=None,
+                 capacity_seconds=CAPACITY_SECONDS):
         self.replicates, self.limit_seconds, self.rows, self.beside = replicates, limit_seconds, rows, beside
-        self.load_seconds, self.peer_replicates = load_seconds, peer_replicates
+        self.load_seconds, self.peer_replicates, self.capacity_seconds = load_seconds, peer_replicates, capacity_seconds
+
+
+def _counts(cheap, heavy, capacity):
+    """Replicates of each kind of row."""
+    return {"cheap": cheap, "heavy": heavy, "six": 6, "few": 3, "once": 1, "capacity": capacity}
 
 
 PROFILES = {
-    "quick": Profile({"cheap": 6, "heavy": 6, "few": 3, "once": 1, "capacity": 1}, 90, profile_rows.quick()),
-    "default": Profile({"cheap": 10, "heavy": 6, "few": 3, "once": 1, "capacity": 1}, 480, profile_rows.default(), ("go",),
-                       peer_replicates=6),
-    "full": Profile({"cheap": 20, "heavy": 10, "few": 3, "once": 1, "capacity": 3}, 3600, profile_rows.full(), ("go",), 10),
-    "peers": Profile({"cheap": 10, "heavy": 6, "few": 3, "once": 1, "capacity": 1}, 1800, profile_rows.peers()),
+    "quick": Profile(_counts(6, 6, 1), 90, profile_rows.quick()),
+    "default": Profile(_counts(10, 6, 1), 480, profile_rows.default(), ("go",), peer_replicates=6, capacity_seconds=10),
+    "full": Profile(_counts(20, 10, 3), 3600, profile_rows.full(), ("go",), 10),
+    "peers": Profile(_counts(10, 6, 1), 1800, profile_rows.peers()),
 }
 
 
@@ -141,10 +147,11 @@ class Offers:
 
 class Cell:
     """A cell of a plan. missing: why this machine cannot offer it, or None.
-    backends: those that run it; refused: {backend: reason}."""
+    backends: those that run it, of them `once` in the first round only;
+    refused: {backend: reason}."""
 
-    def __init__(self, name, kind, backends, refused, missing=None):
-        self.name, self.kind, self.missing = name, kind, missing
+    def __init__(self, name, kind, backends, refused, missing=None, once=()):
+        self.name, self.kind, self.missing, self.once = name, kind, missing, tuple(once)
         self.backends, self.refused = tuple(backends), dict(refused)
 
     @property
@@ -164,7 +171,7 @@ def expand(profile, machine, offers=None):
             seen.add(cell)
             refused = {b: offers.why_not(b, row.case, axes) for b in row.backends}
             offered = [b for b in row.backends if refused[b] is None]
-            result.append(Cell(cell, row.kind, offered, {b: r for b, r in refused.items() if r}, missing))
+            result.append(Cell(cell, row.kind, offered, {b: r for b, r in refused.items() if r}, missing, row.once))
     return result
 
 
