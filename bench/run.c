@@ -267,6 +267,14 @@ void run_measure(struct run *r)
         judge_backend(r, root.rc);
 }
 
+/* The first rounds are cold, and more than 16 times as many would be a guess. */
+static uint64_t more_rounds(uint64_t rounds, uint64_t region_ns, uint64_t wanted_ns)
+{
+    const uint64_t factor = wanted_ns / (region_ns + 1) + 1;
+
+    return rounds * (factor < 2 ? 2 : factor > 16 ? 16 : factor);
+}
+
 /* A quarter of the target is long enough to extrapolate from. */
 static void root_pilot(void *arg)
 {
@@ -274,7 +282,7 @@ static void root_pilot(void *arg)
     struct run *r = root->run;
     uint64_t region, rounds = 1;
 
-    for (;; rounds *= 2) {
+    for (;; rounds = more_rounds(rounds, region, root->target_ns / 4)) {
         execute(r, BENCH_PILOT, NULL, rounds, rounds > 1);
         if (r->status != STATUS_OK && r->status != STATUS_INVALID)
             return;
