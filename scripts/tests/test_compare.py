@@ -1,5 +1,6 @@
 """compare: what may be compared, what is judged, and the exit status of each."""
 
+import contextlib
 import io
 import os
 import sys
@@ -11,7 +12,7 @@ sys.path[:0] = [os.path.join(HERE, ".."), HERE]
 
 import hostile  # noqa: E402
 import synthetic_run as synthetic  # noqa: E402
-from lib import compare, errors, report_words  # noqa: E402
+from lib import cli, errors, report_words  # noqa: E402
 
 CELLS = ("spawn/one/P:1", "spawn/one/P:2", "channel/prod_cons/p:1/c:1/cap:128/P:2")
 BASE = {"gt": 50.0, "pthread": 24000.0}
@@ -39,8 +40,8 @@ class Compared(unittest.TestCase):
         return synthetic.write(os.path.join(self.dir, name), lines=lines or lines_of(), machine_changes=machine)
 
     def compare(self, *words):
-        out = io.StringIO()
-        status = compare.main(list(words), out)
+        with contextlib.redirect_stdout(io.StringIO()) as out:
+            status = cli.command_of(["compare"] + list(words), self.dir)
         return status, out.getvalue()
 
     def hashes(self, **changes):

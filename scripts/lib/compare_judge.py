@@ -1,0 +1,115 @@
+"""Two sides, cell by cell: which rows there are, what each shows, and what a gate says of them all."""
+
+from . import errors, stats
+from .report_model import Cell, backend_key, judge
+from .report_words import ratio_words
+
+MAX_NAMES = 12
+
+
+class Row:
+    """One cell, B over A; fits report_model.judge."""
+
+    def __init__(self, series_a, series_b):
+        self.a, self.b, self.cell = series_a, series_b, series_a.cell
+        self.family = self.cell.family + (series_a.backend, series_b.backend)
+        self.complete = series_a.complete and series_b.complete
+        self.corrected_p = self.corrected_run = self.verdict = None
+        self.ratio = None
+
+    def relate(self, paired):
+        if self.a.usable and self.b.usable:
+            if paired:
+                self.ratio = stats.paired_ratio(self.b.by_round, self.a.by_round)
+            else:
+                self.ratio = stats.unpaired_ratio(self.b.values, self.a.values)
+
+    @property
+    def judged(self):
+        return self.ratio is not None and self.complete and not self.ratio.interval.is_range
+
+    @property
+    def lost(self):
+        """Good in A, and in B it failed, crashed, timed out or became invalid."""
+        return self.a.usable and self.b.state in ("failed", "invalid", "crashed", "timeout")
+
+
+def all_cells(a, b):
+    """The cells of both sides, in order."""
+    return sorted({c.name: c for c in a.model.cells + b.model.cells}.values(), key=Cell.sort_key)
+
+
+def pairs(a, b):
+    """[(Series of A, Series of B)] of the cells that both have, in order."""
+    found = []
+    for cell in all_cells(a, b):
+        named = [(a.backend, b.backend)] if a.backend else [
+            (name, name) for name in sorted(set(a.backends()) & set(b.backends()), key=backend_key)]
+        for one, two in named:
+            series = a.model.get(cell, one), b.model.get(cell, two)
+            if None not in series and any(s.state != "skipped" for s in series):
+                found.append(series)
+    return found
+
+
+def interleaved(a, b):
+    """Whether the rounds of one are those of the other: two backends of a run, or two runs that were measured in
+    turns."""
+    duel = a.model.run.plan.get("duel")
+    return a.model is b.model or duel is not None and duel == b.model.run.plan.get("duel")
+
+
+def rows_of(a, b, floor):
+    """Every row, judged."""
+    rows = [Row(*both) for both in pairs(a, b)]
+    paired = interleaved(a, b)
+    for row in rows:
+        row.relate(paired)
+    judge([row for row in rows if row.ratio is not None], floor)
+    return rows
+
+
+def floor_of(a, b):
+    """The noise floor; of two runs that were measured in turns it is one, else the larger counts."""
+    if interleaved(a, b) and a.model is not b.model:
+        series = list(a.model.series.values()) + list(b.model.series.values())
+        return stats.noise_floor([s.values for s in series if s.state == "ok"])
+    floors = a.model.floor, b.model.floor
+    return None if None in floors else max(floors, key=lambda floor: floor.log)
+
+
+# --- the gate -------------------------------------------------------------------------------------
+
+class Outcome:
+    """status: an exit status; lines: why."""
+
+    def __init__(self, status, *lines):
+        self.status, self.lines = status, lines
+
+
+def outcome(rows, gate):
+    """Without a gate only whether there was anything to judge. With one: 1 if a cell differs, and by more than the
+    gate, or is lost; 2 if some interval leaves that open; else 0."""
+    judged = [row for row in rows if row.judged]
+    if gate is None:
+        if not judged:
+            return Outcome(errors.INCONCLUSIVE, "inconclusive: no cell has six good values on both sides")
+        return Outcome(errors.OK)
+    worse = [row for row in rows if row.lost or _beyond(row, gate)]
+    if worse:
+        return Outcome(errors.FAILED, *["regression: %s %s: %s" % (row.cell.name, row.b.backend, _why_worse(row))
+                                        for row in worse])
+    open_ = [row for row in rows if row.a.usable and (not row.judged or row.ratio.interval.high > 1 + gate)]
+    if open_ or not judged:
+        names = ["%s %s" % (row.cell.name, row.b.backend) for row in open_]
+        return Outcome(errors.INCONCLUSIVE, "undecided: a cost beyond the gate is not excluded in %d of %d: %s" % (
+            len(open_), len(rows), ", ".join(names[:MAX_NAMES]) + (", ..." if len(names) > MAX_NAMES else "")))
+    return Outcome(errors.OK, "within the gate of %g %%: %d comparisons" % (100 * gate, len(judged)))
+
+
+def _beyond(row, gate):
+    return row.judged and row.verdict == stats.DIFFERS and row.ratio.value > 1 + gate
+
+
+def _why_worse(row):
+    return "; ".join(row.b.remarks) if row.lost else ratio_words(row.ratio)

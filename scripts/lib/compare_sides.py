@@ -1,0 +1,156 @@
+"""What the words of `greenbench compare` name.
+
+    a run's folder, or its samples.jsonl; RUN:backend for one backend of it
+    a machine's name            its newest run below results/ or results/local/
+    a build folder of Meson     measured now
+    a git revision              built, and measured now
+
+They are tried in this order. What is both a machine and a revision is refused:
+`machine:NAME` and `rev:REVISION` say which is meant.
+"""
+
+import os
+import subprocess
+
+from . import errors, samples
+from . import machine as machine_facts
+from .report_model import Model
+
+RUN, BUILD, REVISION = "run", "build", "revision"
+
+
+class Word:
+    """kind: RUN, BUILD or REVISION. target: a folder, or the full name of a commit."""
+
+    def __init__(self, kind, target, backend=None):
+        self.kind, self.target, self.backend = kind, target, backend
+
+
+class Side:
+    """A run, and the one backend of it that was named, or None for all. runs: those already read, {path: Model}."""
+
+    def __init__(self, path, backend, runs):
+        self.path, self.backend = path, backend
+        key = os.path.realpath(path)
+        if key not in runs:
+            runs[key] = Model(samples.load_run(path))
+        self.model = runs[key]
+        self.machine = self.model.run.machine
+        if backend is not None and backend not in self.model.backends:
+            raise errors.UsageError("compare: %s has no backend %s; it has %s"
+                                    % (path, backend, ", ".join(self.model.backends)))
+
+    def backends(self):
+        return [self.backend] if self.backend else self.model.backends
+
+    def name(self):
+        return "%s %s%s%s" % (self.machine["machine"], self.machine["rev"],
+                              " with changes" if self.machine.get("dirty") is True else "",
+                              ", " + self.backend if self.backend else "")
+
+
+def resolve(word, root):
+    """The Word that `word` is; UsageError for what is nothing of all."""
+    if word.startswith("machine:"):
+        return Word(RUN, _newest_or_refuse(root, word[len("machine:"):]))
+    if word.startswith("rev:"):
+        return Word(REVISION, _commit_or_refuse(root, word[len("rev:"):]))
+    if os.path.exists(word):
+        return Word(BUILD if is_build(word) else RUN, word)
+    if ":" in word and os.path.exists(word.rsplit(":", 1)[0]):
+        path, backend = word.rsplit(":", 1)
+        if not backend:
+            raise errors.UsageError("compare: %s names no backend after the colon" % word)
+        return Word(RUN, path, backend)
+    return _by_name(word, root)
+
+
+def _by_name(word, root):
+    run, commit = newest_run_of(root, word), commit_of(root, word)
+    if run and commit:
+        raise errors.UsageError("compare: %s is a machine and a git revision; say machine:%s or rev:%s"
+                                % (word, word, word))
+    if run:
+        return Word(RUN, run)
+    if commit:
+        return Word(REVISION, commit)
+    if os.sep in word:
+        raise errors.DataError(word, 0, "no run here: it does not exist")
+    raise errors.UsageError("compare: %s is no run's folder, no machine with a run in results or results/local, and"
+                            " no git revision" % word)
+
+
+def is_build(path):
+    return os.path.isdir(os.path.join(path, "meson-info"))
+
+
+def newest_run_of(root, name):
+    """The folder of a machine's newest run, which its name tells, or None."""
+    if not machine_facts.SLUG.match(name):
+        return None
+    found = []
+    for parent in (os.path.join(root, "results", name), os.path.join(root, "results", "local", name)):
+        for run in _entries(parent):
+            if os.path.isfile(os.path.join(parent, run, "samples.jsonl")):
+                found.append((run, os.path.join(parent, run)))
+    return max(found)[1] if found else None
+
+
+def _newest_or_refuse(root, name):
+    found = newest_run_of(root, name)
+    if found is None:
+        raise errors.UsageError("compare: no run of machine %s in results or results/local" % name)
+    return found
+
+
+def _entries(directory):
+    try:
+        return os.listdir(directory)
+    except OSError:
+        return []
+
+
+def commit_of(root, word):
+    """The full name of the commit that a word means to git, or None."""
+    try:
+        done = subprocess.run(["git", "-C", root, "rev-parse", "--verify", "--quiet", "--end-of-options",
+                               word + "^{commit}"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, timeout=60)
+    except (OSError, ValueError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.decode("ascii", "replace").strip() or None
+
+
+def _commit_or_refuse(root, word):
+    found = commit_of(root, word)
+    if found is None:
+        raise errors.UsageError("compare: git knows no revision %s here" % word)
+    return found
+
+
+# --- may they be compared? ------------------------------------------------------------------------
+
+MEANING = {"definition": "the workloads or the harness changed between the runs",
+           "toolchain": "another compiler or other flags made the executables"}
+
+
+def same_machine(one, two):
+    """one, two: machine.json."""
+    return one["machine"] == two["machine"] and one["hw"] == two["hw"]
+
+
+def why_not(one, two):
+    """Why no ratio may be formed between runs with these machine.json, or None."""
+    for kind in ["definition"] + (["toolchain"] if same_machine(one, two) else []):
+        a, b = one["hashes"][kind], two["hashes"][kind]
+        if a != b:
+            return "the %s hashes differ (%s and %s): %s" % (kind, a[:16], b[:16], MEANING[kind])
+        if a == "unknown":
+            return "the %s hash is unknown in both: nothing says that they measured the same" % kind
+    return None
+
+
+def differences(one, two):
+    """What is not the same and need not be."""
+    return ["%s differs: %s and %s" % (kind, one["hashes"][kind][:16], two["hashes"][kind][:16])
+            for kind in ("implementation", "toolchain") if one["hashes"][kind] != two["hashes"][kind]]
