@@ -1,0 +1,232 @@
+"""The gate: revisions and builds measured in turns, a planted slow-down, and the example of a workflow."""
+
+import contextlib
+import io
+import math
+import os
+import random
+import re
+import shlex
+import unittest
+
+from tests import support, synthetic_run as synthetic, variants
+from lib import cells, cli, compare_judge, compare_sides, errors, profiles, turns
+from lib.report_model import Model
+
+WORKFLOW = os.path.join(support.SCRIPTS, "examples", "greenbench-gate.yml")
+CELLS = ("spawn/one/P:1", "channel/ping_pong/cap:0/P:1/place:same-pu", "switch/handoff/P:1/place:same-pu")
+ROUNDS, TIMES = 12, 10
+
+
+class Measured(support.Case):
+    """`compare` on fakes: through the command line, in this process."""
+
+    def compare(self, *words, root=None, **env):
+        env = dict({"FAKE_BENCH_LOG": self.path("log")}, **env)
+        before = dict(os.environ)
+        os.environ.update(env)
+        try:
+            with contextlib.redirect_stdout(io.StringIO()) as out:
+                status = cli.command_of(["compare"] + list(words) + ["--output", self.path("results"), "--machine", "m",
+                                                                      "--seed", "7"], root or self.dir)
+            return status, out.getvalue()
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+
+    def filters(self, *names):
+        return [word for name in names or CELLS[:1] for word in ("--filter", name)]
+
+    def builds(self, factor, definition="one"):
+        return (variants.build(self.path("a"), 1.0), variants.build(self.path("b"), factor, definition))
+
+    def runs(self):
+        top = self.path("results", "m")
+        return sorted(os.path.join(top, run) for run in os.listdir(top))
+
+
+class Builds(Measured):
+    def test_a_planted_slow_down_ends_in_1_and_is_paired_by_round(self):
+        status, text = self.compare(*self.builds(1.25), *self.filters(), "--gate", "5%")
+        self.assertEqual(status, errors.FAILED, text)
+        self.assertRegex(text, r"regression: spawn/one/P:1 gt: 1\.2\dx")
+        self.assertIn("paired by round", text)
+
+    def test_what_was_measured_can_be_compared_again(self):
+        _, first = self.compare(*self.builds(1.25), *self.filters(), "--gate", "5%")
+        paths = re.search(r"results in (\S+) and (\S+)", first)
+        with contextlib.redirect_stdout(io.StringIO()) as out:
+            status = cli.command_of(["compare", paths.group(1), paths.group(2), "--gate", "5%"], self.dir)
+        self.assertEqual(status, errors.FAILED)
+        self.assertIn(out.getvalue(), first)
+
+    def test_each_round_has_each_cell_once_on_each_side_and_no_path_is_stored(self):
+        a, b = self.builds(1.0)
+        self.compare(a, b, *self.filters(*CELLS), "--replicates", "6")
+        one, two = [self.samples(path) for path in self.runs()]
+        for lines in (one, two):
+            self.assertEqual(sorted((s["cell"], s["round"]) for s in lines),
+                             sorted((cell, number) for cell in CELLS for number in range(6)))
+        self.assertEqual(sorted(s["order"] for s in one + two), list(range(36)))
+        self.assertEqual({s["rounds"] for s in one}, {s["rounds"] for s in two})
+        for path in self.runs():
+            with open(os.path.join(path, "machine.json")) as f:
+                self.assertNotIn(self.dir, f.read())
+
+    def test_another_definition_is_refused_before_anything_is_measured(self):
+        status, text = self.compare(*self.builds(1.0, "two"), *self.filters())
+        self.assertEqual(status, errors.NOT_COMPARABLE)
+        self.assertIn("not comparable: the definition hashes differ", text)
+        self.assertEqual(self.log(), [])
+        self.assertFalse(os.path.exists(self.path("results")))
+
+    def test_a_cell_that_crashes_in_b_is_a_regression(self):
+        a, b = self.builds(1.0)
+        variants.write_executable(os.path.join(b, "bench", "bench_gt"), variants.program(1.0).replace(
+            "def run(backend, cell, pilot, rounds, told):",
+            "def run(backend, cell, pilot, rounds, told):\n    if not pilot:\n        os.abort()"))
+        status, text = self.compare(a, b, *self.filters(), "--gate", "5%")
+        self.assertEqual(status, errors.FAILED, text)
+        self.assertIn("killed by SIGABRT", text)
+
+    def test_few_replicates_cannot_decide(self):
+        status, text = self.compare(*self.builds(1.25), *self.filters(), "--gate", "5%", "--replicates", "3")
+        self.assertEqual(status, errors.INCONCLUSIVE, text)
+
+    def test_words_that_do_not_fit_are_64_and_a_broken_build_65(self):
+        a, b = self.builds(1.0)
+        run = synthetic.write(self.path("run"))
+        for words in ((a, a), (a, run), (a, b, "--bench-dir", a), (a, b, "--filter", "no/such"), (run, "gt", "nobody"),
+                      (a, "gt", "pthread"), (run, "pthread", "gt", "--filter", "spawn"), ("nothing", run)):
+            with self.assertRaises(errors.UsageError, msg=words):
+                cli.command_of(["compare"] + list(words), self.dir)
+        self.write("b/build/meson-info/meson-info.json", '{"directories": {"source": "/nowhere/at/all"}}')
+        with self.assertRaises(errors.DataError):
+            self.compare(a, b)
+
+
+class Revisions(Measured):
+    def test_revisions_are_built_measured_and_leave_no_worktree(self):
+        repository = variants.Repository(self.path("repository"))
+        base, head = repository.commit(1.0), repository.commit(1.25)
+        status, text = self.compare("HEAD~1", "HEAD", *self.filters(), "--gate", "5%", root=repository.path)
+        self.assertEqual(status, errors.FAILED, text)
+        self.assertIn("regression: spawn/one/P:1 gt", text)
+        names = [os.path.basename(path).split("-")[-1] for path in self.runs()]
+        self.assertEqual(sorted(names), sorted([base[:12], head[:12]]))
+        self.assertEqual(len(repository.git("worktree", "list").splitlines()), 1)
+        self.assertEqual(repository.git("status", "--porcelain"), "")
+
+    def test_a_revision_that_does_not_build_is_69_and_names_the_reason(self):
+        repository = variants.Repository(self.path("repository"))
+        repository.commit(1.0)
+        repository.commit(1.0, meson="project('fake', 'c')\nerror('a part is missing')\n")
+        with self.assertRaises(errors.UnsupportedError) as caught:
+            self.compare("HEAD~1", "HEAD", root=repository.path)
+        self.assertIn("a part is missing", str(caught.exception))
+        self.assertEqual(len(repository.git("worktree", "list").splitlines()), 1)
+
+    def test_a_name_that_is_a_machine_and_a_revision_must_be_made_clear(self):
+        repository = variants.Repository(self.path("repository"))
+        repository.commit(1.0)
+        repository.git("branch", "both")
+        run = synthetic.write(os.path.join(repository.path, "results", "both", "20250101T000000Z-x"))
+        with self.assertRaises(errors.UsageError) as caught:
+            compare_sides.resolve("both", repository.path)
+        self.assertIn("machine:both or rev:both", str(caught.exception))
+        self.assertEqual(compare_sides.resolve("machine:both", repository.path).target, run)
+        self.assertEqual(compare_sides.resolve("rev:both", repository.path).target, repository.git("rev-parse", "HEAD"))
+        for word in ("machine:none", "rev:none", "none"):
+            with self.assertRaises(errors.UsageError):
+                compare_sides.resolve(word, repository.path)
+
+    def test_a_machine_stands_for_its_newest_run(self):
+        for folder, run in (("results", "20250101T000000Z-x"), ("results/local", "20250301T000000Z-x"),
+                            ("results", "20250201T000000Z-x")):
+            newest = synthetic.write(self.path(folder, "m1", run), lines=[synthetic.sample("spawn/one/P:1", "gt", 5.0)])
+        self.assertEqual(compare_sides.resolve("m1", self.dir).target,
+                         self.path("results/local", "m1", "20250301T000000Z-x"))
+        self.assertNotEqual(newest, compare_sides.resolve("m1", self.dir).target)
+
+
+class Planted(unittest.TestCase):
+    """A slow-down of 10 % in one cell is caught ten times in ten, no change at all never, at 12 rounds. The noise is
+    that of a quiet virtual machine: 3 % from round to round, skewed 1.5 % from process to process."""
+
+    def side(self, values, label):
+        lines = [synthetic.sample(cell, "gt", value, number, order)
+                 for order, (number, cell, one, value) in enumerate(values) if one == label]
+        machine = synthetic.machine()
+
+        class Run:
+            samples, plan, notes, path, calibrations = lines, {"duel": "d"}, [], label, []
+        Run.machine = machine
+        side = compare_sides.Side.__new__(compare_sides.Side)
+        side.model, side.backend, side.machine = Model(Run), None, machine
+        return side
+
+    def gate(self, factor, seed):
+        rng = random.Random(seed)
+        weather, values = {}, []
+        for number, cell, label in turns.schedule(CELLS, ("a", "b"), ROUNDS, seed):
+            shared = weather.setdefault((number, cell), math.exp(rng.gauss(0, 0.03)))
+            planted = factor if (cell, label) == (CELLS[0], "b") else 1.0
+            values.append((number, cell, label, 50.0 * planted * shared * math.exp(rng.expovariate(1 / 0.015))))
+        a, b = self.side(values, "a"), self.side(values, "b")
+        return compare_judge.outcome(compare_judge.rows_of(a, b, compare_judge.floor_of(a, b)), 0.05)
+
+    def test_ten_of_ten_are_caught(self):
+        found = [self.gate(1.10, seed) for seed in range(TIMES)]
+        print("a planted slow-down of 10 %%: caught %d of %d times" % (
+            sum(o.status == errors.FAILED for o in found), TIMES))
+        for outcome in found:
+            self.assertEqual(outcome.status, errors.FAILED, outcome.lines)
+            self.assertEqual([line.split()[1] for line in outcome.lines], [CELLS[0]])
+
+    def test_no_change_is_never_called_one(self):
+        found = [self.gate(1.0, seed) for seed in range(TIMES)]
+        print("no change: called a regression %d of %d times" % (
+            sum(o.status == errors.FAILED for o in found), TIMES))
+        for outcome in found:
+            self.assertEqual(outcome.status, errors.OK, outcome.lines)
+
+
+class Schedule(unittest.TestCase):
+    def test_variants_of_a_cell_stand_next_to_each_other_in_random_order(self):
+        rows = list(turns.schedule(("x", "y", "z"), ("a", "b"), 40, 1))
+        self.assertEqual(len(rows), 240)
+        first = []
+        for one, two in zip(rows[::2], rows[1::2]):
+            self.assertEqual(one[:2], two[:2])
+            self.assertEqual({one[2], two[2]}, {"a", "b"})
+            first.append(one[2])
+        self.assertTrue(40 < first.count("a") < 80)
+        self.assertEqual(rows, list(turns.schedule(("x", "y", "z"), ("a", "b"), 40, 1)))
+
+
+class Workflow(unittest.TestCase):
+    """The example names cells that exist, at most 12, and options that there are."""
+
+    def command(self):
+        with open(WORKFLOW, encoding="ascii") as f:
+            text = f.read()
+        found = re.search(r"scripts/greenbench\W+(compare .*?--gate[^|\n]*)", text.replace("\\\n", " "), re.S)
+        return text, shlex.split(found.group(1))
+
+    def test_its_command_is_one_that_we_have(self):
+        text, words = self.command()
+        filters = [words[i + 1] for i, word in enumerate(words) if word == "--filter"]
+        quick = [c.name for c in profiles.expand("quick", profiles.Machine(2, {"same-llc": True, "same-pu": True}))]
+        self.assertTrue(1 <= len(filters) <= 12)
+        for name in filters:
+            self.assertEqual(cells.select(quick, [name]), [name])
+        for word in ("--quick", "--gate"):
+            self.assertIn(word, words)
+        self.assertEqual(words[words.index("--replicates") + 1], "12")
+        self.assertNotIn("\t", text)
+        for status in ("0)", "2)", "3)"):
+            self.assertIn(status, text)
+
+
+if __name__ == "__main__":
+    unittest.main()
