@@ -45,6 +45,14 @@ static inline int params_pair_slot(const struct params *p, int side)
 
 struct bench;
 
+/* For tests: executables built so lose one message, or the count of it, in each
+ * workload that has messages, and must fail. */
+#ifdef GREENBENCH_TEST_LOSE_MESSAGE
+enum { WORKLOAD_LOSES = 1 };
+#else
+enum { WORKLOAD_LOSES = 0 };
+#endif
+
 /* temp:cold cells have no warm-up and one round, whatever the flags say: what
  * a cold cell measures exists once per process. */
 enum workload_flags {

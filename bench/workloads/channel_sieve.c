@@ -40,6 +40,8 @@ static void filter(void *arg)
     uint64_t number;
 
     while (task_chan_recv(s->in, &number) == 0) {
+        if (WORKLOAD_LOSES && prime == 2 && number == 5)
+            continue;
         s->received++;
         if (number % prime == 0)
             continue;

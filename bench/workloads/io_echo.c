@@ -11,12 +11,6 @@
 #include "../task.h"
 #include "../workload.h"
 
-#ifdef GREENBENCH_TEST_LOSE_MESSAGE
-enum { LOSE = 1 };
-#else
-enum { LOSE = 0 };
-#endif
-
 enum { MESSAGES_MIN = 512 }; /* in one round */
 
 static uint64_t unit(const struct params *p)
@@ -32,7 +26,7 @@ static uint64_t expected(uint64_t rounds, const struct params *p)
 static uint64_t run(uint64_t rounds, const struct params *p, struct bench *b)
 {
     const struct drive d = {
-        .server = {.lose = LOSE}, .connections = p->c, .count = rounds * unit(p)};
+        .server = {.lose = WORKLOAD_LOSES}, .connections = p->c, .count = rounds * unit(p)};
     struct load_report report;
 
     return drive(&d, b, &report) ? report.checksum : 0;

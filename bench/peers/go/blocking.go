@@ -92,7 +92,9 @@ func (r *pipeReader) read(s *blocked) {
 		if n != stampBytes {
 			break
 		}
-		r.received++
+		if !loseMessage || len(r.late) > 0 {
+			r.received++
+		}
 		if len(r.late) == 0 || len(r.late) < readsKept && atomic.LoadUint32(&s.stop) == 0 {
 			r.late = append(r.late, monotonic()-*(*int64)(unsafe.Pointer(&stamp)))
 		}

@@ -201,6 +201,9 @@ func (s *stage) generate(out chan<- uint64, stop *uint32) {
 
 func (s *stage) filter(in <-chan uint64, out chan<- uint64, prime uint64) {
 	for number := range in {
+		if loseMessage && prime == 2 && number == 5 {
+			continue
+		}
 		s.received++
 		if number%prime != 0 {
 			out <- number

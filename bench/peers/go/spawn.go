@@ -186,6 +186,9 @@ func gather(first, leaves uint64) below {
 	all := below{created: treeArity}
 	for i := 0; i < treeArity; i++ {
 		part := <-channel
+		if loseMessage && leaves == treeArity && first == 0 && i == 0 {
+			continue
+		}
 		all.sum += part.sum
 		all.created += part.created
 		all.done += part.done + 1
