@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "backend.h"
+#include "calibrate.h"
 #include "cell.h"
 #include "machine.h"
 #include "options.h"
@@ -97,6 +98,8 @@ int main(int argc, char **argv)
         return machine_describe();
     case MODE_TOPOLOGY:
         return machine_topology(o.topology_file);
+    case MODE_CALIBRATE:
+        return calibrate_main(o.cpus);
     case MODE_MEASURE:
     case MODE_PILOT:
         break;

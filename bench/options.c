@@ -23,6 +23,8 @@ enum {
     OPT_LIST,
     OPT_MACHINE,
     OPT_TOPOLOGY,
+    OPT_CALIBRATE,
+    OPT_CPUS,
     OPT_HELP
 };
 
@@ -40,6 +42,8 @@ static const struct option long_options[] = {
     {"list", no_argument, NULL, OPT_LIST},
     {"machine", no_argument, NULL, OPT_MACHINE},
     {"topology", required_argument, NULL, OPT_TOPOLOGY},
+    {"calibrate", no_argument, NULL, OPT_CALIBRATE},
+    {"cpus", required_argument, NULL, OPT_CPUS},
     {"help", no_argument, NULL, OPT_HELP},
     {NULL, 0, NULL, 0},
 };
@@ -78,7 +82,9 @@ static int number(const char *option, uint64_t min, uint64_t max, uint64_t *ret_
 static int set_mode(struct options *o, enum mode mode)
 {
     if (o->mode != MODE_MEASURE && o->mode != mode)
-        return usage("only one of --pilot --list --machine --topology --help can be given", NULL);
+        return usage(
+            "only one of --pilot --list --machine --topology --calibrate --help can be given",
+            NULL);
     o->mode = mode;
     return 0;
 }
@@ -128,6 +134,11 @@ static int apply(struct options *o, int option)
     case OPT_TOPOLOGY:
         o->topology_file = optarg;
         return set_mode(o, MODE_TOPOLOGY);
+    case OPT_CALIBRATE:
+        return set_mode(o, MODE_CALIBRATE);
+    case OPT_CPUS:
+        o->cpus = optarg;
+        return 0;
     case OPT_HELP:
         return set_mode(o, MODE_HELP);
     default:
@@ -142,7 +153,10 @@ static int check(const struct options *o)
     if (needs_cell && !o->cell)
         return usage("--cell NAME is missing", NULL);
     if (!needs_cell && o->cell)
-        return usage("--cell does not go with --list, --machine, --topology or --help", NULL);
+        return usage("--cell does not go with --list, --machine, --topology, --calibrate or --help",
+                     NULL);
+    if (o->cpus && o->mode != MODE_CALIBRATE)
+        return usage("--cpus goes with --calibrate only", NULL);
     if (o->mode == MODE_MEASURE && o->rounds == 0)
         return usage("--rounds N is missing", NULL);
     return 0;
@@ -172,7 +186,7 @@ void options_help(const char *program)
 {
     printf("Usage: %s --cell NAME --rounds N [options]\n"
            "       %s --pilot --cell NAME [--target-ms 60]\n"
-           "       %s --list | --machine | --topology FILE | --help\n\n"
+           "       %s --list | --machine | --topology FILE | --calibrate | --help\n\n"
            "Measures one cell on the backend '%s', once, in this process, and prints one\n"
            "line of JSON. Everything else goes to stderr.\n\n",
            program, program, program, backend_name);
@@ -193,7 +207,10 @@ void options_help(const char *program)
         "  --pilot            find the rounds that make the region about --target-ms long\n"
         "  --list             the workloads and their axes, one JSON line each\n"
         "  --machine          the machine and the build as one JSON object\n"
-        "  --topology FILE    write hwloc's XML of this machine\n\n");
+        "  --topology FILE    write hwloc's XML of this machine\n"
+        "  --calibrate        what the clock, a multiplication, an empty loop and a cache line\n"
+        "                     take here, as one JSON object; 0.3 s\n"
+        "  --cpus A,B         calibrate on these (default: two that are near each other)\n\n");
     printf("Examples:\n"
            "  %s --cell spawn/one/P:1 --rounds 60\n"
            "  %s --pilot --cell spawn/storm/n:1000/temp:warm/P:2\n"

@@ -15,19 +15,28 @@ enum {
     EXIT_SKIPPED = 77
 };
 
-enum mode { MODE_MEASURE, MODE_PILOT, MODE_LIST, MODE_MACHINE, MODE_TOPOLOGY, MODE_HELP };
+enum mode {
+    MODE_MEASURE,
+    MODE_PILOT,
+    MODE_LIST,
+    MODE_MACHINE,
+    MODE_TOPOLOGY,
+    MODE_CALIBRATE,
+    MODE_HELP
+};
 
 struct options {
     enum mode mode;
     const char *cell;
     const char *topology_file;
+    const char *cpus; /* of a calibration; NULL: chosen */
     uint64_t rounds;
     int64_t spin_ns;     /* -1: the default */
     uint64_t mem_budget; /* bytes; 0: the default */
     double time_budget;  /* seconds */
     uint64_t pids_reserve;
-    uint64_t target_ms;  /* of a pilot */
-    uint64_t full_load;  /* requests a second; 0: not given */
+    uint64_t target_ms; /* of a pilot */
+    uint64_t full_load; /* requests a second; 0: not given */
     bool allow_debug;
 };
 
