@@ -6,7 +6,8 @@ asked for. Such a module has
     EXAMPLES                text, shown below its help
     add_arguments(parser)
     main(args, out)         the exit status; raises GreenbenchError. args also has
-                            root, the project's folder, and argv, the words given
+                            root, the project's folder, argv, the words given, and
+                            parser
 """
 
 import argparse
@@ -73,7 +74,7 @@ def command_of(argv, root):
     parser = _parser("greenbench " + name, words[0].upper() + words[1:] + ".", getattr(command, "EXAMPLES", ""))
     command.add_arguments(parser)
     args = parser.parse_args(argv[1:])
-    args.root, args.argv = root, argv
+    args.root, args.argv, args.parser = root, argv, parser
     return command.main(args, sys.stdout)
 
 

@@ -1,7 +1,10 @@
 """`greenbench run`: its options."""
 
-from . import profiles
-from .selection import add_selection, number, settings
+import argparse
+import re
+
+from . import errors, profiles
+from .selection import SELECTION, add_selection, number, settings
 
 EXAMPLES = """examples:
   greenbench run                                    the default profile
@@ -9,9 +12,14 @@ EXAMPLES = """examples:
   greenbench run --filter 'channel/ping_pong/*/P:1/*' --backend gt --backend pthread
   greenbench run --place same-llc --output /tmp/results --seed 7
   greenbench run --profile peers --with-peers       gt beside Go, Boost.Fiber, State Threads
+  greenbench run --time 10m --filter channel        ten minutes, spent where intervals are widest
+  greenbench run --resume                           go on with the newest run that was cut off
 """
 
-OPTIONS = ("machine", "output", "seed", "spin_ns", "mem", "watchdog", "no_report", "allow_debug")
+OPTIONS = ("machine", "output", "seed", "spin_ns", "mem", "watchdog", "no_report", "allow_debug", "time",
+           "resume")
+WITH_RESUME = ("bench_dir", "output", "no_report")     # the rest is what the run was started with
+MOST_SECONDS = 7 * 86400
 
 
 def add_arguments(parser):
@@ -25,10 +33,34 @@ def add_arguments(parser):
                         help="memory budget of a cell (default: half of what is free)")
     parser.add_argument("--watchdog", type=number(1, 86400), default=120, metavar="SECONDS",
                         help="a process is killed after this time (default: %(default)s)")
+    parser.add_argument("--time", type=duration, metavar="TIME",
+                        help="measure for about so long, such as 90s, 10m or 1h: each cell gets 6 replicates, then the"
+                        " time goes where intervals are widest")
+    parser.add_argument("--resume", nargs="?", const="", metavar="DIR",
+                        help="go on with a run that was cut off, as it was started (default: the newest such run)")
     parser.add_argument("--no-report", action="store_true", help="store the samples only")
     parser.add_argument("--allow-debug", action="store_true", help="measure a debug build all the same")
 
 
+def duration(text):
+    """90s, 10m, 1h or 1h30m, in seconds."""
+    found = re.fullmatch(r"(?:([0-9]{1,6})h)?(?:([0-9]{1,6})m)?(?:([0-9]{1,6})s)?", text)
+    seconds = sum(int(n) * size for n, size in zip(found.groups(), (3600, 60, 1)) if n) if found else 0
+    if not 1 <= seconds <= MOST_SECONDS:
+        raise argparse.ArgumentTypeError("%s is not a time from 1s to 168h, such as 90s, 10m or 1h30m" % text[:40])
+    return seconds
+
+
+def check_resume(args, parser):
+    """What a run was started with stays: no option that says otherwise."""
+    for name in SELECTION + OPTIONS:
+        if name not in WITH_RESUME + ("resume",) and getattr(args, name) != parser.get_default(name):
+            raise errors.UsageError("--resume goes on with what the run was started with: leave out --%s"
+                                    % name.replace("_", "-"))
+
+
 def main(args, out):
     from . import run
+    if args.resume is not None:
+        check_resume(args, args.parser)
     return run.main(settings(args, OPTIONS), out)

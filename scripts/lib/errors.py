@@ -56,5 +56,9 @@ class CannotWriteError(GreenbenchError):
     status = CANNOT_WRITE
 
 
+class NotComparableError(GreenbenchError):
+    status = NOT_COMPARABLE
+
+
 class SkippedError(GreenbenchError):
     status = SKIPPED

@@ -16,7 +16,7 @@ import os
 import sys
 
 from . import bench as bench_module
-from . import errors, planning, profiles, progress, run, runner, samples, session, store
+from . import errors, planning, profiles, progress, run, runner, samples, store
 from .meson_session import MesonSession
 
 
@@ -92,16 +92,16 @@ def _run_in_session(shared, found, settings, group, display, interrupts):
     bench = bench_module.Bench(settings.bench_dir)
     backends = bench.pick((), beside=profiles.PROFILES[settings.profile].beside)
     plan = run.make_plan(settings, run.ask(bench, backends, settings), backends, bench.offers(backends))
-    opened = run.Opened(settings, found["run"], bench, plan, found["name"])
+    opened = run.Opened(settings, found["run"], bench, plan, found["name"], backends)
     for line in planning.summary(plan, "%s, group %s" % (opened.name, group)):
         display.note(line)
-    kept = samples.load_document(os.path.join(opened.path, "plan.json"))
+    kept = samples.load_checked(os.path.join(opened.path, "plan.json"), "plan")
+    opened.record.earlier = kept["cells"]
     plan.left_out = [(item["cell"], item["reason"]) for item in kept["left_out"]]
     target = store.Store(opened.path, append=True)
     try:
-        current = session.Session(plan, bench, target, run.options_of(settings), settings.seed, display,
-                                  interrupts, order=_lines(target.file("samples.jsonl")))
-        interrupted = run.run_session(current, opened, "running", kept["cells"])
+        current = run.session_of(opened, target, display, interrupts, _lines(target.file("samples.jsonl")))
+        interrupted = run.run_session(current, "running")
     finally:
         target.close()
     if interrupted:
@@ -139,6 +139,6 @@ def close_session(shared, display):
 
 def _mark_plan(path, state):
     file = os.path.join(path, "plan.json")
-    plan = samples.load_document(file)
+    plan = samples.load_checked(file, "plan")
     plan.update(state=state, interrupted=state == "interrupted")
-    store.write_json(file, plan)
+    store.write_json(file, plan, "plan")

@@ -1,5 +1,5 @@
-"""What a user sees while a session runs: a live table with a bar and the
-time left on a terminal, plain lines anywhere else.
+"""What a user sees while a session runs: a live table with a bar, the time left
+and the intervals as they tighten on a terminal, plain lines anywhere else.
 
 Nothing is drawn while a process is measured: only between two of them.
 """
@@ -9,7 +9,7 @@ import shutil
 import sys
 import time
 
-from . import errors, figures, planning
+from . import adaptive, errors, figures, planning
 
 PLAIN_SECONDS = 5
 ROWS = 12
@@ -29,7 +29,7 @@ class Plain:
         now = time.monotonic()
         if now - self._last >= PLAIN_SECONDS:
             self._last = now
-            self.note("%s; last %s" % (state.headline(), cell))
+            self.note("%s; last %s %s" % (state.headline(), cell, _row(state.results(cell))))
 
     def cell_done(self, cell, by_backend):
         self.note("%-44s %s" % (cell, _row(by_backend)))
@@ -77,24 +77,40 @@ class Live(Plain):
 
 
 class State:
-    """How far a session is. Fed by the session, read by the displays."""
+    """How far a session is. Fed by the session, read by the displays. budget:
+    the seconds of --time; else the session ends when nothing is left."""
 
-    def __init__(self):
-        self.processes = self.total = 0
-        self.seconds_done = self.seconds_left = 0.0
-        self.phase = ""
-        self.by_cell = {}
+    def __init__(self, budget=None):
+        self.processes = 0
+        self.seconds_done = self.seconds_left = self.spent = 0.0
+        self.budget, self.phase = budget, ""
+        self.by_cell, self.widths = {}, {}
+
+    def add(self, sample):
+        cell, backend = sample["cell"], sample["backend"]
+        results = self.by_cell.setdefault(cell, {}).setdefault(backend, [])
+        results.append(sample)
+        width = adaptive.relative_width(results)
+        if width is not None:
+            self.widths[cell, backend] = width
 
     def results(self, cell):
         return self.by_cell.get(cell, {})
 
     def fraction(self):
+        if self.budget:
+            return min(1.0, self.spent / self.budget)
         whole = self.seconds_done + self.seconds_left
         return self.seconds_done / whole if whole else 1.0
 
     def headline(self):
-        return "%3.0f %%  %s, %d processes, %s left" % (
-            100 * self.fraction(), self.phase, self.processes, planning.minutes(self.seconds_left))
+        left = max(0.0, self.budget - self.spent) if self.budget else self.seconds_left
+        text = "%3.0f %%  %s, %d processes, %s left" % (
+            100 * self.fraction(), self.phase, self.processes, planning.minutes(left))
+        if self.widths:
+            cell, backend = max(self.widths, key=self.widths.get)
+            text += ", widest %s (%s on %s)" % (_plus_minus(self.widths[cell, backend]), cell, backend)
+        return text
 
 
 def display(out=None):
@@ -105,8 +121,18 @@ def display(out=None):
 
 
 def _row(by_backend):
-    return "  ".join("%s %s" % (b, figures.of_samples(s)) for b, s in sorted(by_backend.items())
+    return "  ".join("%s %s" % (b, _figure(s)) for b, s in sorted(by_backend.items())
                      if s[-1]["status"] != "skipped")
+
+
+def _figure(samples):
+    """The median, and half its interval once there is one."""
+    width = adaptive.relative_width(samples)
+    return figures.of_samples(samples) + (" " + _plus_minus(width) if width is not None else "")
+
+
+def _plus_minus(width):
+    return "\u00b1%.2g %%" % (100 * width) if width < 1 else "\u00b1%.0f %%" % (100 * width)
 
 
 def _bar(fraction):

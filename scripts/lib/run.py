@@ -9,9 +9,9 @@ import random
 import shutil
 
 from . import bench as bench_module
-from . import errors, machine, peers, planning, profiles, progress, runner, samples, session, store
+from . import calibrating, errors, machine, peers, planning, profiles, progress, runner, samples, session, store
+from .planfile import PlanFile
 
-PLAN_SCHEMA = "greenbench.plan/1"
 WATCHDOG_SECONDS = 120
 
 
@@ -27,6 +27,8 @@ class Settings:
         self.machine = self.output = self.bench_dir = self.seed = self.mem = None
         self.spin_ns, self.watchdog = profiles.SPIN_NS, WATCHDOG_SECONDS
         self.allow_debug = self.no_report = False
+        self.time = None        # seconds to spend, where not the profile says when to end
+        self.resume = None      # the folder of a run to go on with; "": the newest that is not finished
         self.command = []
         for key, value in options.items():
             if not hasattr(self, key):
@@ -39,11 +41,14 @@ class Settings:
 
 
 class Opened:
-    """A run that has its folder, its machine.json and its plan."""
+    """A run that has its folder, its machine.json and its plan. stored: what
+    is there already of a run that is resumed; then its store is open."""
 
-    def __init__(self, settings, path, bench, plan, name):
+    def __init__(self, settings, path, bench, plan, name, backends, stored=None, opened_store=None):
         self.settings, self.path, self.bench = settings, path, bench
-        self.plan, self.name = plan, name
+        self.plan, self.name, self.backends = plan, name, backends
+        self.stored, self.store = stored, opened_store
+        self.record = PlanFile(path, settings, plan, backends)
 
 
 GT_MAX_WORKERS = 256   # of gt.h
@@ -73,19 +78,21 @@ def open_run(settings, warn):
     if settings.place is not None:
         planning.check_place(settings.place)
     name = store.check_machine_name(settings.machine or machine.slug())
+    settings.mem = settings.mem or machine.memory_budget()
     utc = runner.utc_now()
     path = store.create_run(settings.output, name, utc, machine.revision(settings.root)[0])
     try:
         told = ask(bench, backends, settings)
         plan = make_plan(settings, told, backends, bench.offers(backends))
         store.write_json(os.path.join(path, "machine.json"), machine.describe(
-            settings.root, name, utc, settings.profile, settings.command, told))
+            settings.root, name, utc, settings.profile, settings.command, told), "machine")
         bench.topology(bench.reference(backends), os.path.join(path, "topology.xml"))
-        write_plan(path, settings, "running", {}, plan)
+        opened = Opened(settings, path, bench, plan, name, backends)
+        opened.record.write("running")
     except BaseException:
         store.remove_empty_run(path)
         raise
-    return Opened(settings, path, bench, plan, name)
+    return opened
 
 
 def ask(bench, backends, settings):
@@ -109,19 +116,9 @@ def make_plan(settings, told, backends, offers):
     return plan
 
 
-def write_plan(path, settings, state, recorded, plan, full_load=None):
-    store.write_json(os.path.join(path, "plan.json"), {
-        "schema": PLAN_SCHEMA, "state": state, "interrupted": state == "interrupted",
-        "profile": settings.profile, "seed": settings.seed, "spin_ns": settings.spin_ns,
-        "target_ms": profiles.TARGET_MS, "filter": settings.filter, "place": settings.place,
-        "full_load": full_load, "cells": recorded,
-        "left_out": [{"cell": c, "reason": r} for c, r in plan.left_out],
-    })
-
-
 def options_of(settings):
     return runner.Options(settings.spin_ns, settings.mem or machine.memory_budget(),
-                          profiles.CAPACITY_SECONDS, settings.watchdog, settings.allow_debug,
+                          profiles.PROFILES[settings.profile].capacity_seconds, settings.watchdog, settings.allow_debug,
                           0 if settings.profile == "full" else profiles.PIDS_RESERVE)
 
 
@@ -138,24 +135,36 @@ def main(settings, out):
     """The command; returns its exit status."""
     display = progress.display(out)
     set_timer_slack()
-    opened = open_run(settings, display.note)
+    if settings.resume is not None:
+        from . import resume
+        opened = resume.reopen(settings, display.note)
+    else:
+        opened = open_run(settings, display.note)
+        opened.store = store.Store(opened.path)
     for line in planning.summary(opened.plan, opened.name):
         display.note(line)
     display.note("seed %d, results in %s" % (settings.seed, opened.path))
-    run_store = store.Store(opened.path)
     try:
         with runner.Interrupts() as interrupts:
-            current = session.Session(opened.plan, opened.bench, run_store, options_of(settings),
-                                      settings.seed, display, interrupts)
-            interrupted = run_session(current, opened)
+            current = session_of(opened, opened.store, display, interrupts)
+            if opened.stored:
+                current.restore(opened.stored)
+            interrupted = run_session(current)
     finally:
-        run_store.close()
+        opened.store.close()
     return conclude(opened.path, current, interrupted, settings, display)
 
 
-def run_session(current, opened, state_when_done="finished", earlier=()):
-    """Run it; the signal that interrupted it, or None. earlier: what plan.json
-    already holds of other groups."""
+def session_of(opened, target, display, interrupts, order=0):
+    """The session of an opened run."""
+    settings, stored = opened.settings, opened.stored
+    calibrations = calibrating.Calibrations(opened.path, settings.bench_dir, stored.calibrations if stored else ())
+    return session.Session(opened.plan, opened.bench, target, options_of(settings), settings.seed, display,
+                           interrupts, order, opened.record, calibrations, settings.time)
+
+
+def run_session(current, state_when_done="finished"):
+    """Run it; the signal that interrupted it, or None."""
     interrupted = None
     state = "interrupted"
     try:
@@ -165,17 +174,22 @@ def run_session(current, opened, state_when_done="finished", earlier=()):
         interrupted = e
     finally:
         current.display.finish()
-        write_plan(opened.path, opened.settings, state,
-                   {**dict(earlier), **current.plan_record()}, current.plan, current.options.full_load)
+        current.record.write(state, current)
     return interrupted
 
 
 def conclude(path, current, interrupted, settings, display):
     if interrupted:
         return say_interrupted(path, current, interrupted, display)
+    say_grade(path, display)
     if not settings.no_report:
         report(path, display)
     return judge(current, display)
+
+
+def say_grade(path, display):
+    loaded = samples.load_run(path)
+    display.note(calibrating.grade_line(loaded.machine, loaded.calibrations))
 
 
 def say_interrupted(path, current, interrupted, display):
@@ -184,7 +198,8 @@ def say_interrupted(path, current, interrupted, display):
         store.remove_empty_run(path)
         return errors.INTERRUPTED
     display.note("interrupted by %s: %d samples are kept in %s" % (interrupted, current.order, path))
-    display.note("draw what is there: scripts/greenbench report %s" % path)
+    display.note("go on: scripts/greenbench run --resume %s; draw what is there: scripts/greenbench report %s"
+                 % (path, path))
     return errors.INTERRUPTED
 
 

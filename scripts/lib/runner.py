@@ -17,6 +17,7 @@ from . import machine, peers, profiles, samples, strictjson
 
 MAX_OUTPUT = 1 << 20
 MAX_REASON = 300
+PILOT = "pilot: "       # how the reason of a pilot that ended badly begins
 GT_VARIABLES = ("GT_WORKERS", "GT_STACK_SIZE", "GT_GUARD")
 OK_EXITS = {0: ("ok", "limit", "invalid"), 77: ("skipped",), 1: ("failed",)}
 
@@ -220,7 +221,12 @@ def _bad_pilot(result, cell, backend, oom, timeout):
             pass
     if ended is None:
         ended = "failed", "exit %d: %s" % (result.exit, _last_line(result.err) or "no pilot result")
-    return blank(cell, backend, ended[0], "pilot: " + str(ended[1]))
+    return blank(cell, backend, ended[0], PILOT + str(ended[1]))
+
+
+def is_of_pilot(sample):
+    """Whether it says how a pilot ended, in place of the replicates that it was to be followed by."""
+    return (sample["reason"] or "").startswith(PILOT)
 
 
 class Options:

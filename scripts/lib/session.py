@@ -6,72 +6,95 @@ what the machine does meanwhile hits all of them alike. A cell is repeated as
 often as its slowest backend allows, so that every round has its pair. Cells
 that run once come after the rounds, memory/capacity after those, and the
 capacity of threads at the very end, since it fills the system's tables.
+
+Every order is drawn from the seed and from what is ordered, and what comes next
+follows from plan.json and the samples that are there: a session that restore()s
+a run goes on as the one that was cut off would have. With a time to spend,
+adaptive.py says which cells get more than the least.
 """
 
 import random
 import time
 
-from . import cells, costs, planning, profiles, runner
+from . import adaptive, cells, costs, planning, profiles, runner
+from .doctor import below_empty_loop
+from .jobs import BAD, PAIRED, Job
 from .progress import State
 
 CAPACITY = "memory/capacity"
 FULL_LOAD_MS = 300      # of a pilot that finds how many requests a backend can take
-BAD = ("failed", "crashed", "timeout")
-PAIRED = ("timed", "heavy", "few")     # kinds of cells that run in rounds
-
-
-class Job:
-    """One cell on one backend."""
-
-    def __init__(self, cell, backend, fixed_rounds=None):
-        self.cell, self.backend = cell, backend
-        self.rounds, self.ns_per_round = fixed_rounds or 1, None
-        self.fixed = fixed_rounds is not None
-        self.seconds = costs.process_seconds(cell.name, backend)
-        self.done, self.over = 0, False
-
-    def needs_pilot(self):
-        return self.cell.kind in PAIRED and not self.fixed
-
-    def take_pilot(self, found):
-        ns_per_round = float(found["ns_per_round"] or 0)
-        if self.ns_per_round is not None and ns_per_round >= self.ns_per_round:
-            return
-        self.rounds, self.ns_per_round = int(found["rounds"]), ns_per_round
-        if found["status"] == "limit":
-            self.rounds = 1
-        expected = self.ns_per_round * (self.rounds + 1) * 1e-9 + costs.START_SECONDS
-        self.seconds = max(self.seconds if self.cell.kind == "heavy" else 0, expected)
 
 
 class Session:
-    def __init__(self, plan, bench, store, options, seed, display, interrupts, order=0):
+    """record: the PlanFile that is kept up to date. calibrations: those of the
+    run, None where nothing calibrates. seconds: of --time."""
+
+    def __init__(self, plan, bench, store, options, seed, display, interrupts, order=0, record=None,
+                 calibrations=None, seconds=None):
         self.plan, self.bench, self.store, self.options = plan, bench, store, options
         self.seed, self.display, self.interrupts = seed, display, interrupts
-        self.random = random.Random(seed)
-        self.order = order
-        self.state = State()
+        self.order, self.record, self.calibrations, self.budget = order, record, calibrations, seconds
+        self.state = State(seconds)
+        self.measuring = False  # the pilots are done
+        self.recorded = set()   # (cell, backend) that have a sample
         self.bad = []           # samples that failed, crashed or hung
-        self.jobs = {c.name: [Job(c, b, profiles.fixed_rounds(plan.profile, c.name)) for b in c.backends]
+        self._started, self._spent_before = time.monotonic(), 0.0
+        self.jobs = {c.name: [Job(c, b, profiles.fixed_rounds(plan.profile, c.name), plan.profile) for b in c.backends]
                      for c in plan.cells}
-        self.replicates = {c.name: costs.replicates(plan.profile, c.name, c.kind, max(
-            j.seconds for j in self.jobs[c.name])) for c in plan.cells}
+        self.replicates = {c.name: self._replicates_at_first(c) for c in plan.cells}
+
+    def _replicates_at_first(self, cell):
+        count = costs.replicates(self.plan.profile, cell.name, cell.kind, max(j.seconds for j in self.jobs[cell.name]))
+        return min(count, adaptive.MINIMUM) if self.budget and cell.kind in PAIRED else count
 
     # --- the phases ---
 
     def run(self):
-        """Everything; runner.Interrupted if a signal ended it."""
+        """Everything that is not there yet; runner.Interrupted if a signal ended it."""
+        self._calibrate("middle" if self.order else "first", again=self.order > 0)
         self._record_skips()
         self._full_load()
-        self._pilots()
-        self._leave_out()
+        if not self.measuring:
+            self._pilots()
+            self._leave_out()
+            self.measuring = True
+        self._save()
+        self._record_left_out()
         self._rounds()
+        self._tighten()
         self._harness()
         self._once()
+        self._calibrate("last")
         self.display.finish()
+
+    def spent(self):
+        """Seconds since the run began, without those between a crash and --resume."""
+        return self._spent_before + time.monotonic() - self._started
+
+    def _save(self, now=True):
+        if self.record and now:
+            self.record.write("running", self)
+        elif self.record:
+            self.record.write_now_and_then(self)
+
+    def _calibrate(self, at, again=False):
+        """Once at each of the three, and once more where a run is taken up again."""
+        if self.calibrations and (again or not self.calibrations.has(at)):
+            self.interrupts.check()
+            line = self.calibrations.take(at, self.interrupts)
+            if line["status"] != "ok":
+                self.display.note("calibration %s: %s" % (line["status"], line.get("reason")))
+
+    def _mixed(self, items, name, *place):
+        """In an order that the seed and the place alone decide, whatever else there is."""
+        return sorted(items, key=lambda item: random.Random("/".join(map(str, (self.seed, *place, name(item))))).random())
 
     def _record_skips(self):
         for cell, backend, reason in self.plan.skipped:
+            self._keep_skipped(cell, backend, reason)
+
+    def _keep_skipped(self, cell, backend, reason):
+        if (cell, backend) not in self.recorded:
             sample = runner.blank(cell, backend, "skipped", reason)
             sample.update(utc=runner.utc_now(), wall_ms=0, exit=77)
             self._keep(sample, 0, 0)
@@ -80,7 +103,7 @@ class Session:
         """What the slowest backend can take, in requests a second, for the cells whose load is a share of it."""
         backends = sorted({j.backend for name, jobs in self.jobs.items() if profiles.is_share(name) for j in jobs})
         capacities = {}
-        for backend in backends:
+        for backend in backends if self.options.full_load is None else ():
             self.interrupts.check()
             found, _ = runner.pilot(self.bench.path(backend), profiles.FULL_LOAD_CELL, backend, self.options,
                                     self.interrupts, FULL_LOAD_MS)
@@ -94,11 +117,12 @@ class Session:
 
     def _pilots(self):
         jobs = [j for group in self.jobs.values() for j in group if j.needs_pilot()]
-        self.random.shuffle(jobs)
+        jobs = self._mixed(jobs, lambda j: "%s %s" % (j.cell.name, j.backend), "pilots")
         self._refresh("pilots", pilots=jobs)
         for index, job in enumerate(jobs):
             self.interrupts.check()
             self._pilot(job)
+            self._save(now=False)
             self.state.processes += 1
             self.state.seconds_done += costs.pilot_seconds(job.cell.name, job.backend)
             self._refresh("pilots", pilots=jobs[index + 1:])
@@ -106,7 +130,7 @@ class Session:
 
     def _pilot(self, job):
         """The better of two: a disturbed pilot would make every replicate too
-        short. A pilot of a second or more is long enough to stand alone."""
+        short. A pilot of one long round has found all it can."""
         for _ in range(costs.PILOTS):
             start = time.monotonic()
             found, sample = runner.pilot(self.bench.path(job.backend), job.cell.name, job.backend,
@@ -116,43 +140,86 @@ class Session:
                 self._keep(sample, 0, 0)
                 return
             job.take_pilot(found)
-            if time.monotonic() - start > 1:
+            if time.monotonic() - start > costs.LONG_SECONDS:
                 return
 
     def _leave_out(self):
         """Name the cells that do not fit, now that the pilots know them."""
         estimates = {name: self._left_of(name) for name in self.jobs}
-        limit = self.plan.profile_data.limit_seconds - self.state.seconds_done
-        for name in planning.fit(estimates, limit):
-            reason = ("does not fit: %.0f s here, and profile %s ends within %d s"
-                      % (estimates[name], self.plan.profile, self.plan.profile_data.limit_seconds))
+        limit = self.budget or self.plan.profile_data.limit_seconds
+        what = "--time is" if self.budget else "profile %s ends within" % self.plan.profile
+        left = limit - self.state.seconds_done if self.budget else costs.seconds_left(
+            self.plan.profile, self.plan.cells, self.state.seconds_done, self.spent())
+        for name in planning.fit(estimates, left):
+            reason = "does not fit: %.0f s here, and %s %d s" % (estimates[name], what, limit)
             self.plan.left_out.append((name, reason))
             self.display.note("left out: %s %s" % (name, reason))
-            for job in self.jobs.pop(name):
-                sample = runner.blank(name, job.backend, "skipped", reason)
-                sample.update(utc=runner.utc_now(), wall_ms=0, exit=77)
-                self._keep(sample, 0, 0)
+
+    def _record_left_out(self):
+        for name, reason in self.plan.left_out:
+            for job in self.jobs.pop(name, ()):
+                self._keep_skipped(name, job.backend, reason)
 
     def _rounds(self):
-        names = [n for n, jobs in self.jobs.items() if jobs[0].cell.kind in PAIRED]
-        round_number = 0
-        while names:
-            self.random.shuffle(names)
-            for name in list(names):
-                self._one_round(name, round_number)
-                if not self._left_of(name):
-                    names.remove(name)
+        """Round after round until every cell has had its replicates. The cells
+        that are behind come first: after a crash their round is half done."""
+        while True:
+            nexts = {name: self._next_round(name) for name, jobs in self.jobs.items() if jobs[0].cell.kind in PAIRED}
+            left = [number for number in nexts.values() if number is not None]
+            if not left:
+                return
+            for name in self._mixed([n for n, r in nexts.items() if r == min(left)], str, "round", min(left)):
+                self._one_round(name, min(left))
+                if self._next_round(name) is None and not self.budget:
                     self.display.cell_done(name, self.state.results(name))
-            round_number += 1
 
-    def _one_round(self, name, round_number):
-        jobs = [j for j in self.jobs[name] if not j.over and j.done < self._replicates_of(j)]
-        self.random.shuffle(jobs)
-        for job in jobs:
-            self._replicate(job, round_number)
-        if round_number == 0 and jobs:
-            self.replicates[name] = costs.replicates(
-                self.plan.profile, name, jobs[0].cell.kind, max(j.seconds for j in jobs))
+    def _next_round(self, name):
+        return min((j.done for j in self._waiting(name)), default=None)
+
+    def _waiting(self, name):
+        return [j for j in self.jobs[name] if not j.over and j.done < self._replicates_of(j)]
+
+    def _one_round(self, name, number):
+        if self.state.fraction() >= 0.5:
+            self._calibrate("middle")
+        jobs = [j for j in self._waiting(name) if j.done == number]
+        for job in self._mixed(jobs, lambda j: j.backend, "round", number, name):
+            self._replicate(job, number)
+        if number == 0 and not self.budget:
+            self._recount(name)
+
+    def _recount(self, name):
+        """How often the cell is to run, now that each backend of it has run once."""
+        kind, took = self.jobs[name][0].cell.kind, [j.first_seconds for j in self.jobs[name] if j.done]
+        if not took:
+            return
+        self.replicates[name] = costs.replicates(self.plan.profile, name, kind, max(took))
+
+    def _tighten(self):
+        """With --time: more rounds for the cells whose intervals are widest."""
+        while self.budget:
+            left = self.budget - self.spent() - sum(map(self._left_of, self.jobs))
+            chosen = adaptive.choose(self._candidates(), left)
+            if not chosen:
+                break
+            for name in chosen:
+                self.replicates[name] += 1
+            self._save()
+            for name in self._mixed(chosen, str, "more", sum(self.replicates.values())):
+                self._one_round(name, self._next_round(name))
+        for name, jobs in self.jobs.items() if self.budget else ():
+            if jobs[0].cell.kind in PAIRED:
+                self.display.cell_done(name, self.state.results(name))
+
+    def _candidates(self):
+        """{cell: (how wide its widest interval is, seconds of a round)}."""
+        found = {}
+        for name, jobs in self.jobs.items():
+            going = [j for j in jobs if not j.over]
+            widths = [self.state.widths.get((name, j.backend)) or 0 for j in going]
+            if going and jobs[0].cell.kind in PAIRED and self.replicates[name] < adaptive.MOST:
+                found[name] = (max(widths), sum(j.seconds for j in going))
+        return found
 
     def _harness(self):
         """What the loops of this plan take without their operations, in a few processes each."""
@@ -160,29 +227,35 @@ class Session:
         wanted = [cell for case, cell in profiles.HARNESS_CELLS.items() if case in cases]
         exe = self.bench.path(profiles.HARNESS)
         for cell in wanted if self.bench.has_harness() else ():
+            there = self.state.results(cell).get(profiles.HARNESS, [])
+            if len(there) >= profiles.HARNESS_REPLICATES or any(s["status"] in BAD for s in there):
+                continue
             self.interrupts.check()
             found, sample = runner.pilot(exe, cell, profiles.HARNESS, self.options, self.interrupts,
                                          profiles.HARNESS_TARGET_MS)
             if not found:
                 self._keep(sample, 0, 0)
                 continue
-            for number in range(profiles.HARNESS_REPLICATES):
+            rounds = there[0]["rounds"] if there else found["rounds"]
+            for number in range(len(there), profiles.HARNESS_REPLICATES):
                 self.interrupts.check()
-                self._keep(runner.measure(exe, cell, profiles.HARNESS, found["rounds"], self.options,
-                                          self.interrupts), number, number)
+                self._keep(runner.measure(exe, cell, profiles.HARNESS, rounds, self.options, self.interrupts),
+                           number, number)
 
     def _once(self):
         """Cells outside the rounds: gt's capacity before that of threads."""
         jobs = [j for group in self.jobs.values() for j in group if j.cell.kind in ("once", "capacity")]
-        self.random.shuffle(jobs)
+        jobs = self._mixed(jobs, lambda j: "%s %s" % (j.cell.name, j.backend), "once")
         jobs.sort(key=lambda j: (cells.parse(j.cell.name)[0] == CAPACITY, j.backend != "gt"))
         waiting = {j.cell.name: sum(1 for k in jobs if k.cell is j.cell) for j in jobs}
         for job in jobs:
             name = job.cell.name
-            if cells.parse(name)[0] == CAPACITY:
+            if self.state.fraction() >= 0.5:
+                self._calibrate("middle")
+            if cells.parse(name)[0] == CAPACITY and self._waiting(name):
                 self.display.note("%s on %s: creates tasks until a limit, then releases them"
                                   % (name, job.backend))
-            for number in range(self.replicates[name]):
+            for number in range(job.done, self.replicates[name]):
                 if not job.over:
                     self._replicate(job, number)
             waiting[name] -= 1
@@ -193,41 +266,77 @@ class Session:
 
     def _replicate(self, job, round_number):
         self.interrupts.check()
-        start = time.monotonic()
         sample = runner.measure(self.bench.path(job.backend), job.cell.name, job.backend,
                                 job.rounds, self.options, self.interrupts)
+        self._refuse_the_impossible(sample)
         self._keep(sample, job.done, round_number)
-        job.done += 1
-        job.seconds = time.monotonic() - start
-        if sample["status"] in BAD or sample["status"] == "skipped":
-            job.over = True
-        elif sample["status"] == "limit" and job.cell.kind == "timed":
-            job.over = True
-        self.state.processes += 1
-        self.state.seconds_done += job.seconds
+        self._count(job, sample)
         self._refresh("round %d" % (round_number + 1))
         self.display.update(self.state, job.cell.name)
+
+    def _refuse_the_impossible(self, sample):
+        reason = below_empty_loop(sample, self.calibrations.lines) if self.calibrations else None
+        if reason:
+            sample.update(status="failed", reason=reason)
 
     def _keep(self, sample, replicate, round_number):
         sample.update(replicate=replicate, round=round_number, order=self.order)
         self.store.add(sample)
+        self._take_note(sample)
+        if sample["status"] in BAD:
+            self.display.note(complaint(sample))
+
+    def _take_note(self, sample):
         self.order += 1
-        self.state.by_cell.setdefault(sample["cell"], {}).setdefault(sample["backend"], []).append(sample)
+        self.recorded.add((sample["cell"], sample["backend"]))
+        self.state.add(sample)
         if sample["status"] in BAD:
             self.bad.append(sample)
-            self.display.note(complaint(sample))
+
+    def _count(self, job, sample):
+        job.account(sample)
+        self.state.processes += 1
+        self.state.seconds_done += job.seconds
+
+    # --- going on with a run ---
+
+    def restore(self, stored):
+        """Be where the session was that left `stored` (a samples.Run)."""
+        plan, jobs = stored.plan, {(j.cell.name, j.backend): j for group in self.jobs.values() for j in group}
+        self.measuring = plan.get("phase") == "measuring"
+        self.plan.left_out = [(one["cell"], one["reason"]) for one in plan.get("left_out", ())]
+        self.options.full_load = plan.get("full_load")
+        for name, cell in plan.get("cells", {}).items():
+            for backend, found in cell["backends"].items():
+                job = jobs.get((name, backend))
+                if job and found["pilot_ns_per_round"] is not None:
+                    job.expect(found["rounds"], found["pilot_ns_per_round"])
+                    self.state.seconds_done += costs.pilot_seconds(name, backend)
+            if self.budget and name in self.replicates:
+                self.replicates[name] = cell["replicates"]
+        for sample in stored.samples:
+            self._take_note(sample)
+            job = jobs.get((sample["cell"], sample["backend"]))
+            if job and runner.is_of_pilot(sample):
+                job.over = True
+            elif job:
+                self._count(job, sample)
+        for name in [n for n, group in self.jobs.items() if all(j.done or j.over for j in group)]:
+            if self.jobs[name][0].cell.kind in PAIRED and not self.budget:
+                self._recount(name)
+        self._spent_before = max(plan.get("spent_seconds", 0), self.state.seconds_done)
 
     # --- how much is left ---
 
     def _replicates_of(self, job):
-        return costs.backend_replicates(self.plan.profile, job.backend, self.replicates[job.cell.name])
+        return costs.backend_replicates(self.plan.profile, job.cell, job.backend, self.replicates[job.cell.name])
 
     def _left_of(self, name):
-        return sum(j.seconds * max(0, self._replicates_of(j) - j.done)
+        return sum((j.seconds + costs.BETWEEN_SECONDS) * max(0, self._replicates_of(j) - j.done)
                    for j in self.jobs[name] if not j.over)
 
     def _refresh(self, phase, pilots=()):
-        self.state.phase = phase
+        self.state.phase, self.state.spent = phase, self.spent()
         self.state.seconds_left = sum(map(self._left_of, self.jobs)) + sum(
             costs.pilot_seconds(j.cell.name, j.backend) for j in pilots)
 

@@ -14,13 +14,16 @@ from . import samples
 from .errors import CannotWriteError, UsageError
 
 
+TEMPORARY = ".tmp-"
+
+
 def write_text(path, text):
     """Replace `path` with `text`, whole or not at all. Replaces a symbolic
     link itself, never the file it points to."""
     directory = os.path.dirname(path) or "."
     temporary = None
     try:
-        fd, temporary = tempfile.mkstemp(dir=directory, prefix=".tmp-")
+        fd, temporary = tempfile.mkstemp(dir=directory, prefix=TEMPORARY)
         with os.fdopen(fd, "w", encoding="utf-8") as f:
             f.write(text)
             f.flush()
@@ -89,6 +92,21 @@ def remove_empty_run(path):
             os.rmdir(directory)
         except OSError:
             return
+
+
+def entries(directory):
+    """The names in a directory; none where there is no such directory."""
+    try:
+        return sorted(os.listdir(directory))
+    except OSError:
+        return []
+
+
+def remove_temporary_files(path):
+    """Those that write_text() was killed amid."""
+    for name in entries(path):
+        if name.startswith(TEMPORARY):
+            os.unlink(os.path.join(path, name))
 
 
 class Store:

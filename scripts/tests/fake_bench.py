@@ -4,7 +4,8 @@ nothing: started as bench_<backend>, it prints made-up samples at once.
 FAKE_BENCH, a JSON object, makes it misbehave: keys are "<backend> <cell>",
 "pilot <backend> <cell>" or "measure <number>" (the number-th measured process),
 values one of the names in ACTIONS or MISPRINTS. FAKE_BENCH_LOG names a file to
-which each start appends one line.
+which each start appends one line. FAKE_BENCH_NOISE, {cell: share}, lets times of
+a cell differ by so much.
 """
 
 import json
@@ -33,6 +34,10 @@ def main(argv):
             print(json.dumps({"workload": case, "axes": axes, "needs_blocking": False, "pair": False,
                               "one_round": False, "offered": backend != "pthread-pool" or case in POOLED}))
         return 0
+    if "--calibrate" in argv:
+        print(json.dumps({"schema": "greenbench.calibration/1", "cpus": [0, 1], "clock_ns": 20.0, "chain_ns": 1.0,
+                          "empty_ns": 0.3, "line_ns": 100.0, "status": "ok", "reason": None}))
+        return 0
     if "--topology" in argv:
         with open(options["--topology"], "w") as f:
             f.write("<topology/>\n")
@@ -59,7 +64,8 @@ def run(backend, cell, pilot, rounds, told):
         ns = {"pthread": 4e6}.get(backend, 1e6)
         print(json.dumps({"cell": cell, "rounds": 4, "unit": 1000, "ns_per_round": ns, "status": "ok"}))
         return 0
-    line = json.dumps(sample(backend, cell, rounds, told=told))
+    noise = json.loads(os.environ.get("FAKE_BENCH_NOISE", "{}")).get(cell, 0)
+    line = json.dumps(sample(backend, cell, rounds, told=told, times=1 + noise * (number * 37 % 101) / 101))
     if action in MISPRINTS:
         line = MISPRINTS[action](line)
         sys.stdout.write(line)
@@ -68,8 +74,8 @@ def run(backend, cell, pilot, rounds, told):
     return 0
 
 
-def sample(backend, cell, rounds, **changes):
-    ns = {"gt": 50.0}.get(backend, 5000.0)
+def sample(backend, cell, rounds, times=1.0, **changes):
+    ns = {"gt": 50.0}.get(backend, 5000.0) * times
     memory = None
     if cell.startswith("memory/"):
         memory = {"n": 1000, "user_bytes": 2 << 20, "page_table_bytes": 0, "kernel_stack_bytes": 0,

@@ -42,19 +42,22 @@ class OrderTest(support.Case):
         self.assertEqual({e[3] for e in log[2:]}, {"4"})
 
     def test_a_cold_cell_runs_one_round_without_a_pilot(self):
-        self.run_fakes("--no-report", "--filter", "*temp:cold*", "--backend", "gt")
+        status, out, err = self.greenbench(
+            "run", "--no-report", "--bench-dir", self.fakes(), "--output", self.path("results"), "--machine", "m",
+            "--filter", "spawn/storm/n:1000/temp:cold/*", "--backend", "gt")
+        self.assertEqual(status, 0, out + err)
         self.assertEqual({(e[0], e[3]) for e in self.log()}, {("measure", "1")})
 
     def test_capacity_comes_last_and_that_of_threads_after_gt(self):
         bench = self.fakes()
         status, out, err = self.greenbench(
             "run", "--no-report", "--bench-dir", bench, "--output", self.path("results"), "--machine", "m",
-            "--filter", "memory/capacity", "--filter", "memory/parked/n:1000000/*", "--filter", ONE,
+            "--filter", "memory/capacity", "--filter", "memory/parked/n:100000/*", "--filter", ONE,
             "--backend", "gt", "--backend", "pthread")
         self.assertEqual(status, 0, err)
         last = [tuple(e[1:3]) for e in self.log()][-3:]
         cells = [c for _, c in last]
-        self.assertTrue(cells[0].startswith("memory/parked/n:1000000"), last)
+        self.assertTrue(cells[0].startswith("memory/parked/n:100000"), last)
         self.assertTrue(all(c.startswith("memory/capacity") for c in cells[1:]), last)
         self.assertEqual([b for b, _ in last[1:]], ["gt", "pthread"])
 
