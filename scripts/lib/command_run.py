@@ -3,7 +3,7 @@
 import argparse
 import re
 
-from . import errors, profiles
+from . import aa, errors, profiles
 from .selection import SELECTION, add_selection, number, settings
 
 EXAMPLES = """examples:
@@ -14,6 +14,7 @@ EXAMPLES = """examples:
   greenbench run --profile peers --with-peers       gt beside Go, Boost.Fiber, State Threads
   greenbench run --time 10m --filter channel        ten minutes, spent where intervals are widest
   greenbench run --resume                           go on with the newest run that was cut off
+  greenbench run --aa                               gt against itself: what differs is a false alarm
 """
 
 OPTIONS = ("machine", "output", "seed", "spin_ns", "mem", "watchdog", "no_report", "allow_debug", "time",
@@ -38,6 +39,7 @@ def add_arguments(parser):
                         " time goes where intervals are widest")
     parser.add_argument("--resume", nargs="?", const="", metavar="DIR",
                         help="go on with a run that was cut off, as it was started (default: the newest such run)")
+    aa.add_arguments(parser)
     parser.add_argument("--no-report", action="store_true", help="store the samples only")
     parser.add_argument("--allow-debug", action="store_true", help="measure a debug build all the same")
 
@@ -61,6 +63,8 @@ def check_resume(args, parser):
 
 def main(args, out):
     from . import run
+    if args.aa is not None:
+        return aa.main(args, OPTIONS, out)
     if args.resume is not None:
         check_resume(args, args.parser)
     return run.main(settings(args, OPTIONS), out)

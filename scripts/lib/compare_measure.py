@@ -88,9 +88,10 @@ class _Session:
                     for label, b in enumerate(self.built)]
         stores = [store.Store(path) for path in paths]
         try:
+            units = [turns.Unit(*cell) for cell in cells]
             with runner.Interrupts() as interrupts:
-                turns.Turns(variants, cells, self.settings.profile, run_module.options_of(self.settings), interrupts,
-                            self.display, lambda label, sample: stores[label].add(sample)
+                turns.Turns(variants, units, self.settings.profile, run_module.options_of(self.settings), interrupts,
+                            self.display, lambda label, unit, sample: stores[label].add(sample)
                             ).run(self.request.rounds, self.settings.seed)
         except runner.Interrupted:
             self.display.note("interrupted: what was measured is kept")

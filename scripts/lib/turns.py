@@ -6,6 +6,7 @@ same number of its rounds: what the fastest needs for the length that a process 
 """
 
 import random
+import typing
 
 from . import profiles, runner, session
 
@@ -19,73 +20,77 @@ class Variant:
         self.label, self.paths = label, paths
 
 
-def schedule(cells, labels, rounds, seed):
-    """Yield (round, cell, label) in the order in which the processes run."""
+def schedule(units, labels, rounds, seed):
+    """Yield (round, unit, label) in the order in which the processes run."""
     rng = random.Random(seed)
-    cells, labels = list(cells), list(labels)
+    units, labels = list(units), list(labels)
     for number in range(rounds):
-        rng.shuffle(cells)
-        for cell in cells:
+        rng.shuffle(units)
+        for unit in units:
             rng.shuffle(labels)
             for label in labels:
-                yield number, cell, label
+                yield number, unit, label
+
+
+class Unit(typing.NamedTuple):
+    """What stands next to itself under every label once in a round. pair: tells two units of the same cell apart."""
+    cell: str
+    backend: str
+    pair: int = 0
 
 
 class Turns:
-    """cells: [(cell, backend)]. keep(label, sample): stores one."""
+    """units: what is measured. keep(label, unit, sample): stores one."""
 
-    def __init__(self, variants, cells, settings_profile, options, interrupts, display, keep):
+    def __init__(self, variants, units, profile, options, interrupts, display, keep):
         self.variants = {v.label: v for v in variants}
-        self.cells, self.profile, self.options = cells, settings_profile, options
+        self.units, self.profile, self.options = units, profile, options
         self.interrupts, self.display, self.keep = interrupts, display, keep
-        self.rounds, self.bad, self.order = {}, {}, 0
+        self.rounds, self.order = {}, 0     # rounds: {(cell, backend): number}
+        self.over = set()                   # (label, unit) that ended badly once
 
     def run(self, rounds, seed):
-        for cell in self.cells:
-            self._pilot(cell)
-        left = [cell for cell in self.cells if cell in self.rounds]
-        replicates = {}
+        for unit in {unit[:2]: unit for unit in self.units}.values():
+            self._pilot(unit)
+        left = [unit for unit in self.units if unit[:2] in self.rounds]
         last = None
-        for number, cell, label in schedule(left, self.variants, rounds, seed):
+        for number, unit, label in schedule(left, self.variants, rounds, seed):
             if number != last:
                 self.display.note("round %d of %d" % (number + 1, rounds))
                 last = number
-            if self.bad.get(cell, ()) and label in self.bad[cell]:
-                continue
-            replicate = replicates.get((cell, label), 0)
-            replicates[cell, label] = replicate + 1
-            self._process(cell, label, number, replicate)
+            if (label, unit) not in self.over:
+                self._process(unit, label, number)
 
-    def _exe(self, cell, label):
-        return self.variants[label].paths[cell[1]]
+    def _exe(self, unit, label):
+        return self.variants[label].paths[unit.backend]
 
-    def _pilot(self, cell):
-        fixed = profiles.fixed_rounds(self.profile, cell[0])
+    def _pilot(self, unit):
+        fixed = profiles.fixed_rounds(self.profile, unit.cell)
         if fixed is not None:
-            self.rounds[cell] = fixed
+            self.rounds[unit[:2]] = fixed
             return
         for label in self.variants:
             self.interrupts.check()
-            found, sample = runner.pilot(self._exe(cell, label), cell[0], cell[1], self.options, self.interrupts,
-                                         profiles.TARGET_MS)
+            found, sample = runner.pilot(self._exe(unit, label), unit.cell, unit.backend, self.options,
+                                         self.interrupts, profiles.TARGET_MS)
             if found:
-                self.rounds[cell] = max(self.rounds.get(cell, 1), int(found["rounds"]))
+                self.rounds[unit[:2]] = max(self.rounds.get(unit[:2], 1), int(found["rounds"]))
             else:
-                self._store(cell, label, sample, 0, 0)
+                self._store(unit, label, sample, 0)
 
-    def _process(self, cell, label, number, replicate):
+    def _process(self, unit, label, number):
         self.interrupts.check()
-        sample = runner.measure(self._exe(cell, label), cell[0], cell[1], self.rounds[cell], self.options,
+        sample = runner.measure(self._exe(unit, label), unit.cell, unit.backend, self.rounds[unit[:2]], self.options,
                                 self.interrupts)
-        self._store(cell, label, sample, number, replicate)
+        self._store(unit, label, sample, number)
 
-    def _store(self, cell, label, sample, number, replicate):
-        sample.update(replicate=replicate, round=number, order=self.order)
+    def _store(self, unit, label, sample, number):
+        sample.update(replicate=number, round=number, order=self.order)
         self.order += 1
         if sample["status"] in session.BAD or sample["status"] == "skipped":
-            self.bad.setdefault(cell, set()).add(label)
+            self.over.add((label, unit))
             self.display.note(session.complaint(sample))
-        self.keep(label, sample)
+        self.keep(label, unit, sample)
 
 
 def choose(plan):
