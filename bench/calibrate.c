@@ -174,6 +174,7 @@ static void measure_loops(struct calibration *c)
     c->clock_ns = median(clock, count);
     c->chain_ns = median(chain, count);
     c->empty_ns = slope(empty);
+    c->cycle_ns = c->chain_ns / MULTIPLY_CYCLES;
 }
 
 /* --- between two CPUs ------------------------------------------------------- */
@@ -323,11 +324,9 @@ int calibrate(const char *list, struct calibration *ret_calibration)
 
 const char *calibration_fault(const struct calibration *c)
 {
-    const double cycle = c->chain_ns / MULTIPLY_CYCLES;
-
     if (c->clock_ns <= 0 || c->chain_ns <= 0 || c->empty_ns <= 0)
         return "a loop took no time: this machine's clock is too coarse";
-    if (c->empty_ns < 0.9 * cycle)
+    if (c->empty_ns < 0.9 * c->cycle_ns)
         return "an empty loop took less than a cycle a turn: it was not executed as written";
     return NULL;
 }
@@ -356,6 +355,7 @@ int calibrate_main(const char *list)
     put("clock_ns", c.clock_ns);
     put("chain_ns", c.chain_ns);
     put("empty_ns", c.empty_ns);
+    put("cycle_ns", c.cycle_ns);
     put("line_ns", c.line_ns);
     printf("\"status\":\"%s\",\"reason\":", fault ? "invalid" : "ok");
     json_string(stdout, fault ? fault : c.no_line);

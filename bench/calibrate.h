@@ -11,6 +11,7 @@ struct calibration {
     double clock_ns; /* one reading of the clock that the results use */
     double chain_ns; /* one of a chain of dependent 64-bit multiplications */
     double empty_ns; /* one turn of an empty loop */
+    double cycle_ns; /* a cycle takes at least this: by the chain, whatever shares the core */
     double line_ns;  /* a cache line to the other CPU and back; 0: not measured */
     const char *no_line;
 };

@@ -13,7 +13,7 @@ import unittest
 
 BENCH = None
 ALLOWED = sorted(os.sched_getaffinity(0))
-KEYS = ["schema", "cpus", "clock_ns", "chain_ns", "empty_ns", "line_ns", "status", "reason"]
+KEYS = ["schema", "cpus", "clock_ns", "chain_ns", "empty_ns", "cycle_ns", "line_ns", "status", "reason"]
 
 
 def bench(*arguments, stdout=subprocess.PIPE, prepare=None):
@@ -45,6 +45,7 @@ class Calibrate(unittest.TestCase):
         # A dependent multiplication takes 3 to 5 cycles; a turn of the empty loop one, or two.
         self.assertGreater(line["chain_ns"], 0.9 * line["empty_ns"])
         self.assertLess(line["chain_ns"], 20 * line["empty_ns"])
+        self.assertIn(round(line["chain_ns"] / line["cycle_ns"], 3), (3, 5))
         self.assertGreater(line["clock_ns"], line["chain_ns"])
 
     @unittest.skipIf(len(ALLOWED) < 2, "needs two CPUs")

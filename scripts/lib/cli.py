@@ -21,8 +21,11 @@ from . import errors
 COMMANDS = (   # name, what it does, module
     ("run", "measure, store, draw the report", "command_run"),
     ("list", "what a profile runs, and what is not built", "command_list"),
-    ("compare", "two runs, machines or backends", "compare"),
+    ("compare", "two runs, machines, backends or git revisions", "compare"),
     ("report", "draw the report of a stored run", "command_report"),
+    ("export", "a run for other tools: Google Benchmark, benchstat, a spreadsheet, Bencher", "export"),
+    ("merge", "gather runs of other machines and sessions", "merge"),
+    ("doctor", "what this machine does to a measurement, and its grade", "command_doctor"),
 )
 
 STATUSES = """exit status:

@@ -25,7 +25,7 @@ def complete(found, calibrations=()):
         result.insert(0, drift)
     share = doctor_calibration.stolen(calibrations)
     for index, one in enumerate(result):
-        if one["id"] == "steal" and share is not None and (share or one["value"] != 0.0):
+        if one["id"] == "steal" and share is not None and (share or one.get("value") != 0.0):
             result[index] = doctor_rules.steal_of(share, True, "during the run")
     return result
 

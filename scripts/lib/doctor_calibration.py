@@ -7,7 +7,7 @@
     drift_finding(lines), stolen(lines) for doctor.complete()
 
 A line: schema, at (first, middle, last), utc, cpus, clock_ns (one reading of the clock), chain_ns (one multiply of a
-dependent chain), empty_ns (one turn of an empty loop), line_ns (round trip of a cache line between the two CPUs, null
+dependent chain), empty_ns (one turn of an empty loop), cycle_ns (the least that a cycle can take), line_ns (round trip of a cache line between the two CPUs, null
 with one), status (ok, invalid, failed), reason (null when ok), ticks (total and steal of /proc/stat since boot, null
 where it cannot be read). results/schema/calibration.schema.json says it exactly.
 """
@@ -16,12 +16,12 @@ import os
 
 from . import bench as bench_module
 from . import doctor_facts, doctor_rules, profiles, runner, schema, strictjson
-from .errors import UnsupportedError
 
 SCHEMA = "greenbench.calibration/1"
 MAX_DRIFT = 0.03
+MIN_TICKS = 1000        # of all CPUs together, some seconds: fewer say nothing about a per cent
 SECONDS = 30            # the executable takes 0.3; the rest is a machine that has no time for it
-NUMBERS = ("clock_ns", "chain_ns", "empty_ns", "line_ns")
+NUMBERS = ("clock_ns", "chain_ns", "empty_ns", "cycle_ns", "line_ns")
 
 
 # --- judging ---
@@ -63,7 +63,7 @@ def stolen(calibrations):
         return None
     total, steal = (doctor_rules.as_number(found[-1].get(k)) for k in ("total", "steal"))
     total_0, steal_0 = (doctor_rules.as_number(found[0].get(k)) for k in ("total", "steal"))
-    if None in (total, steal, total_0, steal_0) or total <= total_0 or not 0 <= steal - steal_0 <= total - total_0:
+    if None in (total, steal, total_0, steal_0) or total - total_0 < MIN_TICKS or not 0 <= steal - steal_0 <= total - total_0:
         return None
     return (steal - steal_0) / (total - total_0)
 
@@ -71,10 +71,12 @@ def stolen(calibrations):
 def below_empty_loop(sample, calibrations):
     """A result cannot be quicker than a loop that does nothing: None, or why this one is an error.
 
-    P CPUs do P turns at a time, so the bound is the fastest empty_ns of the run divided by P. The clock speed may
-    be up to MAX_DRIFT higher than in any calibration. Samples without a figure, or without a good calibration to
-    hold them against, pass."""
-    figure, floors = doctor_rules.as_number(sample.get("ns_per_op")), _good(calibrations, "empty_ns")
+    P CPUs do P turns at a time, so the bound is the fastest empty_ns of the run divided by P. An empty loop beside a
+    busy sibling of its core takes two cycles; what ran later may have had the core to itself, so that the bound is no
+    more than a cycle. The clock speed may be up to MAX_DRIFT higher than in any calibration. Samples without a
+    figure, or without a good calibration to hold them against, pass."""
+    figure = doctor_rules.as_number(sample.get("ns_per_op"))
+    floors = _good(calibrations, "empty_ns") + _good(calibrations, "cycle_ns")
     if sample.get("status") != "ok" or figure is None or not floors:
         return None
     env = sample.get("env")
@@ -89,14 +91,13 @@ def below_empty_loop(sample, calibrations):
 # --- measuring ---
 
 def executable(bench_dir):
-    """An executable that can calibrate; UnsupportedError when none is built."""
+    """An executable that can calibrate, or None."""
     bench = bench_module.Bench(bench_dir)
     for name in (profiles.HARNESS,) + tuple(profiles.BACKENDS):
         path = bench.path(name)
         if os.path.isfile(path) and os.access(path, os.X_OK):
             return path
-    raise UnsupportedError("no bench executables in %s: build them (scripts/bench does), or name their directory"
-                           " with --bench-dir" % bench_dir)
+    return None
 
 
 def calibrate(bench_dir, cpus=None, at="first", interrupts=None):
@@ -105,7 +106,9 @@ def calibrate(bench_dir, cpus=None, at="first", interrupts=None):
             **dict.fromkeys(NUMBERS), "status": "failed", "reason": None}
     try:
         line.update(_measure(executable(bench_dir), cpus, interrupts))
-    except (OSError, ValueError, UnsupportedError) as e:
+    except OSError as e:
+        line["reason"] = "no calibration: the executable cannot be run: %s" % e.strerror   # no path of this machine
+    except ValueError as e:
         line["reason"] = ("no calibration: %s" % e)[:300]
     line["ticks"] = doctor_facts.Facts().ticks()
     if not isinstance(line["ticks"], dict):
@@ -114,6 +117,8 @@ def calibrate(bench_dir, cpus=None, at="first", interrupts=None):
 
 
 def _measure(path, cpus, interrupts):
+    if path is None:
+        raise ValueError("no bench executable is built (scripts/bench builds them)")
     argv = [path, "--calibrate"] + (["--cpus", ",".join(str(c) for c in cpus[:2])] if cpus else [])
     result = runner.launch(argv, SECONDS, interrupts)
     if result.exit != 0:

@@ -8,9 +8,11 @@ host or a user.
 import glob
 import os
 import re
+import time
 
 UNKNOWN = "unknown"
 MAX_TEXT = 300
+WINDOW_SECONDS = 0.25   # over which busy CPUs are counted
 CPU = "/sys/devices/system/cpu"
 WANTED_WORDS = ("isolcpus", "nohz_full", "nohz", "rcu_nocbs", "mitigations", "nosmt", "idle", "processor.max_cstate",
                 "intel_idle.max_cstate", "intel_pstate", "amd_pstate", "preempt", "threadirqs", "irqaffinity", "tsc",
@@ -181,6 +183,15 @@ class Facts:
         """Time of all CPUs since boot, in ticks: total and what the host gave to others."""
         return ticks(self.read("/proc/stat", ""))
 
+    def busy_cpus(self):
+        """How many CPUs' time others take right now, ours having nothing to do; "unknown" where time stands still."""
+        before = self.read("/proc/stat", "")
+        if self.root == "/":
+            time.sleep(WINDOW_SECONDS)
+        after = self.read("/proc/stat", "")
+        cpus = len(re.findall(r"^cpu\d+ ", after, re.M))
+        return busy(before, after, cpus)
+
     def psi(self):
         found = {}
         for kind in ("cpu", "memory", "io"):
@@ -292,7 +303,7 @@ class Facts:
         kernel = "/proc/sys/kernel/"
         return {
             "kernel": self.read(kernel + "osrelease"), "preempt": self.preempt(), "kernel_parameters": self.words(),
-            "debug_kernel": self.debug_kernel(), "load1": self.load1(), "psi": self.psi(),
+            "debug_kernel": self.debug_kernel(), "load1": self.load1(), "busy_cpus": self.busy_cpus(), "psi": self.psi(),
             "pid_max": self.number(kernel + "pid_max"), "threads_max": self.number(kernel + "threads-max"),
             "numa_balancing": self.number(kernel + "numa_balancing"),
             "nmi_watchdog": self.number(kernel + "nmi_watchdog"),
@@ -323,12 +334,27 @@ class Facts:
         }
 
 
+def _counts(stat):
+    """user nice system idle iowait irq softirq steal (guest time is in user already), or []."""
+    found = re.search(r"^cpu +((?:\d+ ?)+)", stat, re.M)
+    counts = [int(word) for word in found.group(1).split()][:8] if found else []
+    return counts if len(counts) == 8 else []
+
+
 def ticks(stat):
     """The text of /proc/stat as {"total", "steal"}, or "unknown"."""
-    found = re.search(r"^cpu +((?:\d+ ?)+)", stat, re.M)
-    counts = [int(word) for word in found.group(1).split()] if found else []
-    # user nice system idle iowait irq softirq steal; guest time is in user already
-    return {"total": sum(counts[:8]), "steal": counts[7]} if len(counts) >= 8 else UNKNOWN
+    counts = _counts(stat)
+    return {"total": sum(counts), "steal": counts[7]} if counts else UNKNOWN
+
+
+def busy(before, after, cpus):
+    """CPUs' worth of time that was neither idle nor stolen between two texts of /proc/stat, or "unknown"."""
+    first, last = _counts(before), _counts(after)
+    passed = sum(last) - sum(first) if first and last else 0
+    if passed <= 0 or not cpus:
+        return UNKNOWN
+    rest = sum(last[i] - first[i] for i in (3, 4, 7))
+    return round(max(0.0, cpus * (passed - rest) / passed), 3)
 
 
 def cpu_list(text):

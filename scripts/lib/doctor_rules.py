@@ -81,12 +81,20 @@ def build(m):
 
 
 def load(m):
-    value = m.number("load1")
-    remedy = "end what else computes here, and wait a minute: the figure is a mean of the last one"
-    if value is None:
+    """What others compute now. The mean over the last minute stands in where that was not recorded; else it tells
+    of a build that has just ended, and of work that comes and goes."""
+    now, minute = m.number("busy_cpus"), m.number("load1")
+    remedy = "end what else computes here"
+    if now is None and minute is None:
         return finding("load", UNKNOWN, "B", "whether others computed meanwhile was not recorded", remedy)
-    text = "CPUs that others kept busy over the last minute; above %s they are in the figures" % MAX_LOAD
-    return finding("load", round(value, 2), "D" if value > MAX_LOAD else "A", text, remedy)
+    value = minute if now is None else now
+    if value > MAX_LOAD:
+        return finding("load", round(value, 2), "D", "CPUs that others kept busy; above %s they are in the figures" % MAX_LOAD,
+                       remedy)
+    if minute is not None and minute > MAX_LOAD:
+        return finding("load", round(value, 2), "B", "CPUs that others keep busy now; over the last minute it was %.2f: "
+                       "work that comes and goes is in the figures" % minute, remedy + ", and wait a minute")
+    return finding("load", round(value, 2), "A", "CPUs that others keep busy", remedy)
 
 
 def steal(m):

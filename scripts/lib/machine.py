@@ -37,21 +37,29 @@ def number(path):
     return int(text) if text.lstrip("-").isdigit() else text
 
 
-def cpu_model():
-    for line in read("/proc/cpuinfo").splitlines():
+def cpu_model(root="/"):
+    for line in doctor_facts.Facts(root).read("/proc/cpuinfo").splitlines():
         key, _, value = line.partition(":")
         if key.strip() in ("model name", "Hardware", "Model") and value.strip():
             return value.strip()
-    return platform.machine() or UNKNOWN
+    return (platform.machine() if root == "/" else "") or UNKNOWN
 
 
-def ram_bytes():
-    found = re.search(r"^MemTotal:\s+(\d+) kB", read("/proc/meminfo"), re.M)
-    return int(found.group(1)) * 1024 if found else 0
+def ram_bytes(root="/"):
+    found = doctor_facts.Facts(root).kib("MemTotal")
+    return found if isinstance(found, int) else 0
 
 
 def logical_cpus():
     return os.cpu_count() or 1
+
+
+def hardware(told, root="/"):
+    """What the machine is made of."""
+    cpus = logical_cpus() if root == "/" else len(re.findall(
+        r"^processor\s*:", doctor_facts.Facts(root).read("/proc/cpuinfo", limit=1 << 22), re.M))
+    return {"cpu_model": cpu_model(root), "logical_cpus": cpus, "ram_bytes": ram_bytes(root),
+            "hwloc_synthetic": told.get("hwloc_synthetic", UNKNOWN)}
 
 
 def allowed_cpus():
@@ -155,24 +163,28 @@ def hash_text(*parts):
     return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:16]
 
 
+def toolchain(told):
+    """What the executables and the report are made with. told: what `bench_X --machine` says."""
+    found = {"compiler": told.get("compiler", UNKNOWN), "flags": told.get("flags", UNKNOWN),
+             "gbench": told.get("gbench_version", UNKNOWN),
+             "hwloc": told.get("hwloc_version", UNKNOWN),
+             "optimized": told.get("optimized", UNKNOWN),
+             "gnuplot": gnuplot_version(), "python": platform.python_version()}
+    if told.get("peers"):
+        found["peers"] = told["peers"]
+    return found
+
+
 def describe(root, name, utc, profile, command, told):
     """machine.json. told: what `bench_X --machine` says."""
     rev, dirty = revision(root)
-    toolchain = {"compiler": told.get("compiler", UNKNOWN), "flags": told.get("flags", UNKNOWN),
-                 "gbench": told.get("gbench_version", UNKNOWN),
-                 "hwloc": told.get("hwloc_version", UNKNOWN),
-                 "optimized": told.get("optimized", UNKNOWN),
-                 "gnuplot": gnuplot_version(), "python": platform.python_version()}
-    if told.get("peers"):
-        toolchain["peers"] = told["peers"]
-    built_with = [toolchain[k] for k in ("compiler", "flags", "gbench", "hwloc")]
+    tools = toolchain(told)
+    built_with = [tools[k] for k in ("compiler", "flags", "gbench", "hwloc")]
     parameters = (profiles.TARGET_MS, profiles.CAPACITY_SECONDS)
     described = {
         "schema": samples.MACHINE_SCHEMA, "machine": name, "utc": utc, "rev": rev, "dirty": dirty,
         "profile": profile, "command": command,
-        "hw": {"cpu_model": cpu_model(), "logical_cpus": logical_cpus(), "ram_bytes": ram_bytes(),
-               "hwloc_synthetic": told.get("hwloc_synthetic", UNKNOWN)},
-        "env": environment(), "toolchain": toolchain,
+        "hw": hardware(told), "env": environment(), "toolchain": tools,
         "placements": told.get("placements", {}),
         "hashes": {"definition": hash_text(hash_files(root, DEFINITION), *parameters),
                    "implementation": hash_files(root, IMPLEMENTATION),
