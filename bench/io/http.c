@@ -161,6 +161,7 @@ size_t http_feed(struct http_message *m, const char *data, size_t size)
     m->started = m->started || size > 0;
     taken = library_feed(&m->library, &settings, data, size, &wrong);
     m->plain += taken - (m->body_size - body_before);
+    m->target[m->target_size] = '\0';
     if (m->refused)
         return taken;
     if (m->plain > HTTP_HEAD_MAX)
@@ -171,7 +172,6 @@ size_t http_feed(struct http_message *m, const char *data, size_t size)
         m->complete = false;
     m->verb = verb_of(m->library.method);
     m->status = m->library.status_code;
-    m->target[m->target_size] = '\0';
     return taken;
 }
 

@@ -159,6 +159,18 @@ static void numbers_are_read_as_they_are_written(void **state)
     assert_true(wire_number("99999999999999999999", 20, ',') == UINT64_MAX);
 }
 
+static void a_refused_message_has_a_target_that_ends(void **state)
+{
+    static const char text[] = "POST /abc HTTP/1.1\r\nContent-Length: 99999\r\n\r\n";
+    struct http_message m;
+
+    memset(&m, 'x', sizeof m);
+    http_request_begin(&m);
+    feed(&m, text, sizeof text);
+    assert_int_equal(m.refused, 413);
+    assert_string_equal(m.target, "/abc");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -167,6 +179,7 @@ int main(void)
         cmocka_unit_test(a_connection_ends_where_http_says_so),
         cmocka_unit_test(what_is_not_http_is_refused),
         cmocka_unit_test(every_size_has_its_limit),
+        cmocka_unit_test(a_refused_message_has_a_target_that_ends),
         cmocka_unit_test(what_is_composed_can_be_read),
         cmocka_unit_test(numbers_are_read_as_they_are_written),
     };
