@@ -123,6 +123,9 @@ struct ledger {
 uint64_t workload_deep(uint64_t bytes, uint64_t seed);
 uint64_t workload_deep_sum(uint64_t bytes, uint64_t seed);
 
+/* ns of such a recursion when the task's stack has been that deep before. */
+double workload_deep_alone(uint64_t bytes);
+
 /* The stack to ask for when a task is to go `bytes` deep: twice that above 32
  * KiB, on every backend; below, 0, the backend's default. */
 static inline size_t workload_deep_stack(uint64_t bytes)

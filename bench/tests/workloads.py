@@ -125,7 +125,7 @@ OPTIONS = {"memory/capacity": ["--mem-budget", "16777216", "--time-budget", "5"]
 ALSO = {"memory/capacity": {"limit"}, "switch/yield": {"invalid"}, "switch/yield_multi": {"invalid"},
         "io/rest": {"invalid"}}
 # What shows the cost of an operation alone beside its own.
-ALONE = ("switch/working_set/", "parallel/nqueens/", "syscall/blocking/")
+ALONE = ("switch/working_set/", "parallel/nqueens/", "syscall/blocking/", "stack/grow/", "stack/grow_warm/")
 # What is run once, whatever the rounds.
 SINGLE = ("memory/", "stack/retained/", "wake/idle/", "io/held/")
 # Values of an axis that one backend alone offers.

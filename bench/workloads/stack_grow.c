@@ -13,6 +13,7 @@ struct slot {
     uint64_t bytes;
     uint64_t runs;
     uint64_t sum;
+    double alone;
 };
 
 static void body(void *arg)
@@ -21,6 +22,13 @@ static void body(void *arg)
 
     slot->sum += workload_deep(slot->bytes, slot->runs);
     slot->runs++;
+}
+
+static void body_alone(void *arg)
+{
+    struct slot *slot = arg;
+
+    slot->alone = workload_deep_alone(slot->bytes);
 }
 
 static uint64_t unit(const struct params *p)
@@ -47,6 +55,14 @@ static int grow(task_group *group, struct slot *slot, const struct task_attr *at
     return rc;
 }
 
+/* The same depth where no stack grows; a refusal leaves it out. */
+static double alone(task_group *group, struct slot *slot, const struct task_attr *attr)
+{
+    task_group_spawn(group, body_alone, slot, attr);
+    task_group_wait(group);
+    return slot->alone;
+}
+
 static uint64_t run(uint64_t rounds, const struct params *p, struct bench *b)
 {
     const struct task_attr attr = {.slot = TASK_ANYWHERE,
@@ -63,6 +79,8 @@ static uint64_t run(uint64_t rounds, const struct params *p, struct bench *b)
     bench_stop(b);
     if (rc)
         bench_limit(b, 0, -rc);
+    else
+        bench_alone(b, alone(&group, &slot, &attr));
     bench_ledger(b)->created = created;
     bench_ledger(b)->done = slot.runs;
     return rc ? 0 : slot.sum;

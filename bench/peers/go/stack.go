@@ -73,6 +73,35 @@ func (t *deepTask) spawnAndWait() {
 	t.group.Wait()
 }
 
+const (
+	deepBatches   = 8
+	deepManyBytes = 1 << 20 // timed at once
+)
+
+// deepAlone is ns of the recursion in a goroutine whose stack has grown: the
+// fastest of a few.
+func deepAlone(bytes uint64) float64 {
+	often := uint64(1)
+	if bytes < deepManyBytes {
+		often = deepManyBytes / bytes
+	}
+	best := make(chan int64)
+	go func() {
+		fastest := int64(1) << 62
+		for batch := 0; batch < deepBatches; batch++ {
+			begin := now()
+			for i := uint64(0); i < often; i++ {
+				deep(bytes, i)
+			}
+			if took := now() - begin; took < fastest {
+				fastest = took
+			}
+		}
+		best <- fastest
+	}()
+	return float64(<-best) / float64(often)
+}
+
 func (t *deepTask) settle(l *ledger, created uint64) uint64 {
 	l.Created, l.Done = created, t.runs
 	return t.sum
@@ -96,6 +125,7 @@ func runStackGrow(rounds uint64, p *params, b *bench) uint64 {
 		t.spawnAndWait()
 	}
 	b.stop()
+	b.aloneNs = deepAlone(p.bytes)
 	return t.settle(&b.ledger, rounds)
 }
 
@@ -116,6 +146,7 @@ func runStackGrowWarm(rounds uint64, p *params, b *bench) uint64 {
 	}
 	b.stop()
 	b.probeMemory(1)
+	b.aloneNs = deepAlone(p.bytes)
 	return t.settle(&b.ledger, rounds+1)
 }
 
