@@ -19,7 +19,7 @@ def lines(diagnosis, width, verbose=False):
     found = _head(diagnosis, width) + _costly(diagnosis, width) + _next(diagnosis, width)
     found += _calibrations(diagnosis, width)
     rest = [one for one in diagnosis.findings if one["grade"] == "A"]
-    found += ["", "The other %d findings cost nothing (grade A)" % len(rest)]
+    found += [""] + _wrap("%d findings cost nothing (grade A)" % len(rest), width)
     if verbose:
         for one in rest:
             found += _whole(one, width)
@@ -66,8 +66,8 @@ def _cut(text, width):
 def value(one):
     found = one.get("value")
     if one["id"] in SHARES and isinstance(found, float):
-        return "%.2g %%" % (100 * found)
-    return "%.4g" % found if isinstance(found, float) else str(found)
+        return "%.2f %%" % (100 * found)
+    return "%.2f" % found if isinstance(found, float) else str(found)
 
 
 def _next(diagnosis, width):
@@ -100,7 +100,9 @@ def _calibrations(diagnosis, width):
 
 
 def _ns(nanoseconds):
-    return "unknown" if nanoseconds is None else "%.3g ns" % nanoseconds
+    if nanoseconds is None:
+        return "unknown"
+    return "%.0f ns" % nanoseconds if nanoseconds >= 100 else "%.3g ns" % nanoseconds
 
 
 def _brief(rest, width):

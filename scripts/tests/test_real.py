@@ -9,7 +9,7 @@ import os
 import unittest
 
 from tests import support
-from lib import bench, cells, histogram, peers, profiles, runner, samples
+from lib import bench, cells, doctor, histogram, peers, profiles, runner, samples
 
 BENCH = os.environ.get("GREENBENCH_TEST_BENCH_DIR")
 
@@ -173,6 +173,13 @@ class RealTest(support.Case):
             text = f.read()
         for peer in offered - {"gt"}:
             self.assertIn("(%s)" % peers.KINDS[peer], text)
+
+    def test_a_calibration_is_understood(self):
+        line = doctor.calibrate(BENCH)
+        samples.check(line, "calibration")
+        self.assertEqual(line["status"], "ok", line["reason"])
+        self.assertGreater(line["chain_ns"], 0)
+        self.assertIsNone(doctor.below_empty_loop({"status": "ok", "ns_per_op": line["empty_ns"], "env": {"P": 1}}, [line]))
 
 
 if __name__ == "__main__":
