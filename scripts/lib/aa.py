@@ -18,7 +18,9 @@ from . import errors, machine, progress, runner, samples, selection, stats, stor
 from . import bench as bench_module
 from . import costs, planning
 from . import run as run_module
-from .report_model import Cell, Comparison, Series, judge
+from .report_cell import Cell
+from .report_model import Comparison, judge
+from .report_series import Series
 from .report_words import figure
 
 ROUNDS = 10

@@ -1,7 +1,8 @@
 """Two sides, cell by cell: which rows there are, what each shows, and what a gate says of them all."""
 
 from . import errors, stats
-from .report_model import Cell, backend_key, judge
+from .report_cell import Cell, backend_key
+from .report_model import judge
 from .report_words import ratio_words
 
 MAX_NAMES = 12

@@ -1,0 +1,232 @@
+"""`greenbench merge RUN...`: gather runs of other machines and sessions.
+
+Each run is read and checked as a whole before anything is written, then copied to <into>/<machine>/<utc>-<rev>/: its
+machine.json, plan.json, calibration.jsonl, samples.jsonl and topology.xml, and nothing else; reports are drawn again
+from them, and never taken from somebody else. A folder may hold many runs.
+
+--one makes a single run of sessions of one machine, whose three hashes must be equal, for one report: rounds are
+numbered on, so that each session pairs its own.
+
+Nothing is overwritten, and what is there already, by the contents of samples.jsonl, is refused. Folders appear whole,
+by a rename; if one cannot be written, none of them stays.
+"""
+
+import copy
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+
+from . import compare_sides, errors, samples, store
+
+EXAMPLES = """examples:
+  greenbench merge /media/usb/results                       every run below it, into results/
+  greenbench merge node1/results node2/results --into results
+  greenbench merge RUN1 RUN2 RUN3 --one                     sessions of a machine as one run
+"""
+
+COPIED = ("machine.json", "plan.json", "calibration.jsonl", "samples.jsonl", "topology.xml")
+MAX_FILE = samples.MAX_BYTES
+MAX_RUNS = 10_000
+
+
+def add_arguments(parser):
+    parser.add_argument("runs", metavar="RUN", nargs="+", help="a run's folder, or a folder with runs somewhere below")
+    parser.add_argument("--into", metavar="DIR", help="the results folder (default: results)")
+    parser.add_argument("--one", action="store_true", help="make one run of sessions of one machine")
+
+
+def main(args, out):
+    into = args.into or os.path.join(args.root, "results")
+    found = [Found(path) for word in args.runs for path in runs_below(word)]
+    refuse_duplicates(found, into)
+    made = join(found, into) if args.one else gather(found, into)
+    for path in made:
+        out.write("%s\n" % errors.printable(path))
+    return errors.OK
+
+
+def runs_below(word):
+    """The folders of runs at or below `word`; links are not followed."""
+    if os.path.isfile(os.path.join(word, "samples.jsonl")):
+        return [word]
+    found = [folder for folder, _, files in os.walk(word) if "samples.jsonl" in files]
+    if not found:
+        raise errors.DataError(word, 0, "no run here or below")
+    if len(found) > MAX_RUNS:
+        raise errors.DataError(word, 0, "more than %d runs" % MAX_RUNS)
+    return sorted(found)
+
+
+class Found:
+    """A run that was read and is what it should be. digest: of what was measured."""
+
+    def __init__(self, path):
+        self.path, self.run = path, samples.load_run(path)
+        self.machine = self.run.machine
+        if self.run.interrupted and self.run.plan.get("state") == "running":
+            raise errors.DataError(os.path.join(path, "plan.json"), 1, "the run is not finished: go on with it, or wait")
+        self.digest = digest(os.path.join(path, "samples.jsonl"))
+
+    def folder(self):
+        """<machine>/<utc>-<rev>, from what the run says of itself and not from where it was."""
+        stamp = re.sub(r"[^0-9T]", "", re.split(r"[.Z+]", self.machine["utc"])[0]) + "Z"
+        rev = self.machine["rev"] if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", self.machine["rev"]) else "unknown"
+        return os.path.join(self.machine["machine"], "%s-%s" % (stamp, rev))
+
+
+def digest(file):
+    result = hashlib.sha256()
+    with open(file, "rb") as f:
+        for chunk in iter(lambda: f.read(1 << 20), b""):
+            result.update(chunk)
+    return result.hexdigest()
+
+
+def refuse_duplicates(found, into):
+    """Of each other, and of what is there already."""
+    seen = {}
+    for one in found:
+        if one.digest in seen:
+            raise errors.DataError(one.path, 0, "holds the same samples as %s" % seen[one.digest])
+        seen[one.digest] = one.path
+    for machine in {one.machine["machine"] for one in found}:
+        for run in store.entries(os.path.join(into, machine)):
+            file = os.path.join(into, machine, run, "samples.jsonl")
+            if os.path.isfile(file) and digest(file) in seen:
+                raise errors.DataError(seen[digest(file)], 0, "is there already: %s" % os.path.dirname(file))
+
+
+# --- copies ---------------------------------------------------------------------------------------
+
+def gather(found, into):
+    targets = {}
+    for one in found:
+        target = os.path.join(into, one.folder())
+        if target in targets or os.path.lexists(target):
+            raise errors.CannotWriteError("%s: another run is there, and is not overwritten (%s)" % (target, one.path))
+        targets[target] = one
+    return place({target: lambda folder, one=one: copy_run(one.path, folder) for target, one in targets.items()})
+
+
+def copy_run(source, folder):
+    for name in COPIED:
+        file = os.path.join(source, name)
+        if os.path.isfile(file) and not os.path.islink(file):
+            if os.path.getsize(file) > MAX_FILE:
+                raise errors.DataError(file, 0, "larger than %d bytes" % MAX_FILE)
+            shutil.copyfile(file, os.path.join(folder, name), follow_symlinks=False)
+        elif os.path.lexists(file):
+            raise errors.DataError(file, 0, "not a regular file")
+
+
+def place(writers):
+    """writers: {target: what fills a folder}. All folders appear, or none. Returns them."""
+    staged, placed = {}, []
+    try:
+        for target, write in writers.items():
+            parent = os.path.dirname(target)
+            os.makedirs(parent, exist_ok=True)
+            staged[target] = tempfile.mkdtemp(prefix=store.TEMPORARY, dir=parent)
+            write(staged[target])
+            samples.load_run(staged[target])       # what was written is what was read
+            sync(staged[target])
+        for target, folder in staged.items():
+            os.chmod(folder, 0o755)
+            os.rename(folder, target)              # refuses a folder that holds anything
+            placed.append(target)
+    except BaseException as e:
+        for folder in list(staged.values()) + placed:
+            shutil.rmtree(folder, ignore_errors=True)
+        for target in writers:
+            remove_if_empty(os.path.dirname(target))
+        if isinstance(e, OSError):
+            raise errors.CannotWriteError("cannot write %s: %s" % (e.filename2 or e.filename or "the results folder",
+                                                                    e.strerror)) from None
+        raise
+    return placed
+
+
+def remove_if_empty(folder):
+    try:
+        os.rmdir(folder)
+    except OSError:
+        pass
+
+
+def sync(folder):
+    for name in os.listdir(folder) + ["."]:
+        fd = os.open(os.path.join(folder, name), os.O_RDONLY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+# --- one of many ----------------------------------------------------------------------------------
+
+def join(found, into):
+    """One run of all; returns [its folder]."""
+    if len(found) < 2:
+        raise errors.UsageError("merge: --one needs two runs or more")
+    found = sorted(found, key=lambda one: one.machine["utc"])
+    refuse_unlike(found)
+    target = os.path.join(into, found[-1].folder() + "-of-%d" % len(found))
+    if os.path.lexists(target):
+        raise errors.CannotWriteError("%s is there already and is not overwritten" % target)
+    return place({target: lambda folder: write_joined(found, folder)})
+
+
+def refuse_unlike(found):
+    first = found[0]
+    for one in found[1:]:
+        if not compare_sides.same_machine(first.machine, one.machine):
+            raise NotComparable("merge: %s and %s are of two machines; without --one they stand beside each other"
+                                % (first.path, one.path))
+        for kind in ("definition", "implementation", "toolchain"):
+            a, b = first.machine["hashes"][kind], one.machine["hashes"][kind]
+            if a != b or a == "unknown":
+                raise NotComparable("merge: the %s hashes of %s and %s %s: they are not one run"
+                                    % (kind, first.path, one.path, "are unknown" if a == b else "differ"))
+
+
+class NotComparable(errors.GreenbenchError):
+    status = errors.NOT_COMPARABLE
+
+
+def write_joined(found, folder):
+    machine = copy.deepcopy(found[-1].machine)
+    machine["merged"] = [{"utc": one.machine["utc"], "profile": one.machine.get("profile"), "samples": one.digest}
+                         for one in found]
+    store.write_json(os.path.join(folder, "machine.json"), machine)
+    plan = {key: value for key, value in found[-1].run.plan.items() if key in ("profile", "spin_ns", "target_ms", "filter",
+                                                                               "place")}
+    plan.update(schema=samples.PLAN_SCHEMA, state="finished", interrupted=False)
+    store.write_json(os.path.join(folder, "plan.json"), plan)
+    write_lines(os.path.join(folder, "samples.jsonl"), numbered_on(found))
+    lines = [line for one in found for line in one.run.calibrations]
+    if lines:
+        write_lines(os.path.join(folder, "calibration.jsonl"), lines)
+    topology = os.path.join(found[-1].path, "topology.xml")
+    if os.path.isfile(topology) and not os.path.islink(topology):
+        shutil.copyfile(topology, os.path.join(folder, "topology.xml"))
+
+
+def numbered_on(found):
+    """The samples, their rounds, replicates and order going on from session to session."""
+    rounds = replicates = order = 0
+    for one in found:
+        for sample in one.run.samples:
+            yield dict(sample, round=sample["round"] + rounds, replicate=sample["replicate"] + replicates,
+                       order=sample["order"] + order)
+        rounds += 1 + max(s["round"] for s in one.run.samples)
+        replicates += 1 + max(s["replicate"] for s in one.run.samples)
+        order += 1 + max(s["order"] for s in one.run.samples)
+
+
+def write_lines(file, values):
+    with open(file, "x", encoding="utf-8") as f:
+        for value in values:
+            f.write(json.dumps(value, allow_nan=False, separators=(",", ":")) + "\n")
