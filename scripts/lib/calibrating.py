@@ -8,13 +8,16 @@ FILE = "calibration.jsonl"
 
 
 class Calibrations:
-    """The calibrations of a run. taken: those that its file holds already."""
+    """The calibrations of a run. taken: those that its file holds already.
+    wanted: when a session shall take one."""
 
-    def __init__(self, path, bench_dir, taken=()):
+    def __init__(self, path, bench_dir, taken=(), wanted=("first", "middle", "last")):
         self.file, self.bench_dir, self.lines = os.path.join(path, FILE), bench_dir, list(taken)
+        self.wanted = wanted
 
-    def has(self, at):
-        return any(line["at"] == at for line in self.lines)
+    def lacks(self, at, again=False):
+        """again: whatever has been taken before."""
+        return at in self.wanted and (again or all(line["at"] != at for line in self.lines))
 
     def take(self, at, interrupts=None):
         """Measure and write down; the line. Never in the way of a run: what

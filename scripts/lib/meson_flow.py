@@ -16,7 +16,7 @@ import os
 import sys
 
 from . import bench as bench_module
-from . import errors, planning, profiles, progress, run, runner, samples, store
+from . import calibrating, errors, planning, profiles, progress, run, runner, samples, store
 from .meson_session import MesonSession
 
 
@@ -33,7 +33,7 @@ def main(argv, root):
         return open_session(shared, root, args.build, display)
     if args.step == "group":
         return run_group(shared, root, args.build, args.name, display)
-    return close_session(shared, display)
+    return close_session(shared, root, args.build, display)
 
 
 def settings_from_environment(root, build):
@@ -57,6 +57,7 @@ def open_session(shared, root, build, display):
         settings = settings_from_environment(root, build)
         opened = run.open_run(settings, display.note)
         store.Store(opened.path).close()
+        calibrating.Calibrations(opened.path, settings.bench_dir).take("first")
     except errors.GreenbenchError as e:
         shared.open(state="refused", reason=str(e))
         raise
@@ -96,11 +97,14 @@ def _run_in_session(shared, found, settings, group, display, interrupts):
     for line in planning.summary(plan, "%s, group %s" % (opened.name, group)):
         display.note(line)
     kept = samples.load_checked(os.path.join(opened.path, "plan.json"), "plan")
-    opened.record.earlier = kept["cells"]
+    opened.record.earlier, settings.mem = kept["cells"], kept["mem"]
+    calibrations = calibrating.Calibrations(opened.path, settings.bench_dir, wanted=())
+    calibrations.take("middle", interrupts)
     plan.left_out = [(item["cell"], item["reason"]) for item in kept["left_out"]]
     target = store.Store(opened.path, append=True)
     try:
-        current = run.session_of(opened, target, display, interrupts, _lines(target.file("samples.jsonl")))
+        current = run.session_of(opened, target, display, interrupts, calibrations,
+                                 _lines(target.file("samples.jsonl")))
         interrupted = run.run_session(current, "running")
     finally:
         target.close()
@@ -114,7 +118,7 @@ def _lines(file):
         return sum(1 for _ in f)
 
 
-def close_session(shared, display):
+def close_session(shared, root, build, display):
     found = shared.enter("report")
     state = found.get("state")
     if state not in ("open", "interrupted"):
@@ -131,7 +135,9 @@ def close_session(shared, display):
         store.remove_empty_run(path)
         shared.change(state="closed", running=None)
         raise errors.SkippedError("report: skipped, nothing was measured")
+    calibrating.Calibrations(path, settings_from_environment(root, build).bench_dir).take("last")
     _mark_plan(path, "finished")
+    run.say_grade(path, display)
     shared.change(state="closed", running=None)
     run.report(path, display)
     return errors.OK

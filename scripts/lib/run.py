@@ -146,7 +146,9 @@ def main(settings, out):
     display.note("seed %d, results in %s" % (settings.seed, opened.path))
     try:
         with runner.Interrupts() as interrupts:
-            current = session_of(opened, opened.store, display, interrupts)
+            calibrations = calibrating.Calibrations(opened.path, settings.bench_dir,
+                                                    opened.stored.calibrations if opened.stored else ())
+            current = session_of(opened, opened.store, display, interrupts, calibrations)
             if opened.stored:
                 current.restore(opened.stored)
             interrupted = run_session(current)
@@ -155,10 +157,9 @@ def main(settings, out):
     return conclude(opened.path, current, interrupted, settings, display)
 
 
-def session_of(opened, target, display, interrupts, order=0):
+def session_of(opened, target, display, interrupts, calibrations, order=0):
     """The session of an opened run."""
-    settings, stored = opened.settings, opened.stored
-    calibrations = calibrating.Calibrations(opened.path, settings.bench_dir, stored.calibrations if stored else ())
+    settings = opened.settings
     return session.Session(opened.plan, opened.bench, target, options_of(settings), settings.seed, display,
                            interrupts, order, opened.record, calibrations, settings.time)
 

@@ -79,7 +79,7 @@ class Session:
 
     def _calibrate(self, at, again=False):
         """Once at each of the three, and once more where a run is taken up again."""
-        if self.calibrations and (again or not self.calibrations.has(at)):
+        if self.calibrations and self.calibrations.lacks(at, again):
             self.interrupts.check()
             line = self.calibrations.take(at, self.interrupts)
             if line["status"] != "ok":
@@ -150,7 +150,8 @@ class Session:
         what = "--time is" if self.budget else "profile %s ends within" % self.plan.profile
         left = limit - self.state.seconds_done if self.budget else costs.seconds_left(
             self.plan.profile, self.plan.cells, self.state.seconds_done, self.spent())
-        for name in planning.fit(estimates, left):
+        decided = {name for name, _ in self.plan.left_out}
+        for name in planning.fit({n: s for n, s in estimates.items() if n not in decided}, left):
             reason = "does not fit: %.0f s here, and %s %d s" % (estimates[name], what, limit)
             self.plan.left_out.append((name, reason))
             self.display.note("left out: %s %s" % (name, reason))
@@ -269,7 +270,7 @@ class Session:
         sample = runner.measure(self.bench.path(job.backend), job.cell.name, job.backend,
                                 job.rounds, self.options, self.interrupts)
         self._refuse_the_impossible(sample)
-        self._keep(sample, job.done, round_number)
+        self._keep(sample, job.done + job.repeated, round_number)
         self._count(job, sample)
         self._refresh("round %d" % (round_number + 1))
         self.display.update(self.state, job.cell.name)
@@ -303,7 +304,6 @@ class Session:
     def restore(self, stored):
         """Be where the session was that left `stored` (a samples.Run)."""
         plan, jobs = stored.plan, {(j.cell.name, j.backend): j for group in self.jobs.values() for j in group}
-        self.measuring = plan.get("phase") == "measuring"
         self.plan.left_out = [(one["cell"], one["reason"]) for one in plan.get("left_out", ())]
         self.options.full_load = plan.get("full_load")
         for name, cell in plan.get("cells", {}).items():
@@ -321,6 +321,8 @@ class Session:
                 job.over = True
             elif job:
                 self._count(job, sample)
+        self.measuring = plan.get("phase") == "measuring" and not any(
+            j.needs_pilot() for name, group in self.jobs.items() if name not in dict(self.plan.left_out) for j in group)
         for name in [n for n, group in self.jobs.items() if all(j.done or j.over for j in group)]:
             if self.jobs[name][0].cell.kind in PAIRED and not self.budget:
                 self._recount(name)

@@ -43,6 +43,22 @@ def listed_axes():
     return {case: " ".join(k for k in cells.KEYS if k in keys) for case, keys in found.items()}
 
 
+def contents(directory):
+    """{path below it: bytes, or where a link points to}: what must be the same afterwards."""
+    found = {}
+    for top, folders, files in os.walk(directory):
+        for name in folders + files:
+            path = os.path.join(top, name)
+            if os.path.islink(path):
+                found[path] = os.readlink(path)
+            elif os.path.isfile(path):
+                with open(path, "rb") as f:
+                    found[path] = f.read()
+            else:
+                found[path] = None
+    return found
+
+
 def left_over(text):
     """Those of processes_naming() that do not go away. A killed process is there until it has run once more, which
     on a busy machine takes a while."""
