@@ -24,7 +24,7 @@ WORKLOADS = {
 
 NOT_BUILT = (
     ("axis values", (
-        ("place:compact, place:scatter", "placement of pools; pools run unplaced"),
+        ("place:compact, place:scatter", "for five cases of pools, at half of the CPUs; the rest runs unplaced"),
         ("spawn/parked_storm, spawn/storm n>=1e5, memory/*: P:1", "run at P = all CPUs only"),
         ("spawn/parked_storm/temp:cold", "in profiles full and peers only: it touches its memory first"),
         ("switch/handoff P > 2", "pairs run on 1 or 2 CPUs"),

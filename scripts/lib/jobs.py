@@ -1,9 +1,10 @@
 """One cell on one backend in a session: what its pilot found, how far it is."""
 
-from . import costs
+from . import costs, profiles
 
 BAD = ("failed", "crashed", "timeout")
 PAIRED = ("timed", "heavy", "six", "few")     # kinds of cells that run in rounds
+REPEATS = 2     # processes of a job whose load was late, all told
 
 
 class Job:
@@ -15,7 +16,7 @@ class Job:
         self.fixed = fixed_rounds is not None
         self.seconds = costs.process_seconds(cell.name, backend, profile)
         self.first_seconds = None
-        self.done, self.over = 0, False
+        self.done, self.repeated, self.over = 0, 0, False
 
     def needs_pilot(self):
         return costs.is_piloted(self.cell, self.backend) and self.ns_per_round is None and not self.over
@@ -32,8 +33,12 @@ class Job:
         self.seconds = max(self.seconds, expected)
 
     def account(self, sample):
-        """One replicate more is there."""
-        self.done += 1
+        """One replicate more is there; or it is to be repeated, in the same
+        round: the load on a service was late, which is no fault of the service."""
+        if sample["status"] == "invalid" and profiles.is_share(self.cell.name) and self.repeated < REPEATS:
+            self.repeated += 1
+        else:
+            self.done += 1
         self.seconds = (sample["wall_ms"] or 0) / 1000
         if self.first_seconds is None:
             self.first_seconds = self.seconds

@@ -50,8 +50,9 @@ def make(profile, machine, backends, filters=(), place=None, offers=None):
 
 
 def check_place(place):
-    if place not in cells.PAIR_PLACES:
-        raise UsageError("--place %s is unknown; the placements are:" % place, listing=cells.PAIR_PLACES)
+    known = cells.PAIR_PLACES + tuple(p for p in cells.POOL_PLACES if p != "none")
+    if place not in known:
+        raise UsageError("--place %s is unknown; the placements are:" % place, listing=known)
 
 
 def has_place(cell, place):

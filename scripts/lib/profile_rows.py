@@ -14,6 +14,8 @@ DISTANT = "distant"    # place: each placement on two CPUs
 TWO_PAIRS = "two"      # place: same-pu and the nearest pair of two CPUs
 NEAREST = "nearest"    # place: the nearest pair of two CPUs
 
+POOLED = "pooled"      # place: half of the CPUs, closest together and farthest apart
+
 LIGHT = ("gt",)        # and the peers, which go where gt does
 LIGHT_AND_POOL = ("gt", "pthread-pool")
 THREADS = ("pthread", "pthread-futex")
@@ -119,6 +121,11 @@ def default():
         Row("parallel/nqueens", n=(8,), P=POWERS),
         Row("parallel/nqueens", n=(10,), P=POWERS, backends=LIGHT),
         Row("syscall/blocking", n=(64,), kind="heavy", P=(SEVERAL,)),
+        Row("spawn/storm", n=(1000,), temp=("warm",), place=POOLED),
+        Row("switch/yield_multi", n=(100,), place=POOLED),
+        Row("channel/prod_cons", p_c=((4, 4),), cap=(128,), place=POOLED),
+        Row("sync/mutex", n=(100,), cs=(0,), place=POOLED),
+        Row("parallel/nqueens", n=(8,), place=POOLED),
         Row("io/echo", c=(16, 1000), P=(1,)),
         Row("io/api_calls", c=(100,), P=(1,)),
         Row("io/rest", load=(50,), kind="heavy", P=(1,)),
@@ -178,6 +185,11 @@ def full():
         Row("parallel/nqueens", n=(8,), P=POWERS),
         Row("parallel/nqueens", n=(10,), P=POWERS, kind="once"),
         Row("syscall/blocking", n=(16, 64), kind="heavy", P=(SEVERAL,)),
+        Row("spawn/storm", n=(1000,), temp=("warm",), place=POOLED),
+        Row("switch/yield_multi", n=(100,), place=POOLED),
+        Row("channel/prod_cons", p_c=((4, 4),), cap=(128,), place=POOLED),
+        Row("sync/mutex", n=(100,), cs=(0,), place=POOLED),
+        Row("parallel/nqueens", n=(8,), place=POOLED),
         Row("io/echo", c=(16, 1000, 10_000), P=(1,)),
         Row("io/api_calls", c=(100, 10_000), P=(1,)),
         Row("io/rest", load=(25, 50, 80), kind="few", P=(1,)),

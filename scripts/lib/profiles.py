@@ -4,7 +4,7 @@ takes.
 """
 
 from . import cells, profile_rows
-from .profile_rows import ALL, BACKENDS, DISTANT, NEAREST, PLACED, POWERS, SEVERAL, TWO_PAIRS
+from .profile_rows import ALL, BACKENDS, DISTANT, NEAREST, PLACED, POOLED, POWERS, SEVERAL, TWO_PAIRS
 
 GROUPS = ("spawn", "switch", "channel", "stack", "memory", "sync", "wake", "parallel", "syscall", "io")
 
@@ -12,6 +12,7 @@ GROUPS = ("spawn", "switch", "channel", "stack", "memory", "sync", "wake", "para
 # executables' --list says too.
 POOL_CASES = ("spawn/one", "spawn/storm", "parallel/nqueens", "io/rest")
 ONE_CPU = "needs 2 CPUs, 1 is allowed"
+NO_CHOICE = "needs 4 CPUs, so that 2 or more can be taken and as many left; %d allowed"
 POOL_REASON = "not offered: a pooled task that blocks can deadlock the pool"
 
 # What a runtime does about tasks that never yield; nothing else can leave it.
@@ -196,7 +197,7 @@ def _combinations(row, machine):
     partial = [({}, None)]
     for key, values in row.axes.items():
         if key == "place":
-            expanded = _pair_places(values, machine)
+            expanded = _pool_places(machine) if values == POOLED else _pair_places(values, machine)
         elif key == "P":
             expanded = _cpu_counts(values, machine)
         elif key == "p_c":
@@ -233,6 +234,12 @@ def _pair_places(which, machine):
             lack = ONE_CPU if machine.ncpu < 2 else _lack(machine, place)
             result.append(({"P": 2, "place": place}, lack))
     return result
+
+
+def _pool_places(machine):
+    """Which CPUs a pool has matters where it has some of them only."""
+    lack = None if machine.ncpu >= 4 else NO_CHOICE % machine.ncpu
+    return [({"P": max(2, machine.ncpu // 2), "place": place}, lack) for place in cells.POOL_PLACES if place != "none"]
 
 
 def _lack(machine, place):

@@ -184,6 +184,7 @@ MISPRINTS = {"truncated": lambda line: line[:len(line) // 2],
              "two_lines": lambda line: line + "\n" + line + "\n",
              "silent": lambda line: "",
              "nan": lambda line: line.replace('"ns_per_op": 50', '"ns_per_op": NaN', 1) + "\n",
+             "late": lambda line: line.replace('"status": "ok", "reason": null', '"status": "invalid", "reason": "late"', 1) + "\n",
              "other_cell": lambda line: line.replace("/P:1", "/P:7") + "\n"}
 
 if __name__ == "__main__":

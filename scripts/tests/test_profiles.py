@@ -80,6 +80,16 @@ class ProfileTest(support.Case):
         self.assertIn("needs 2 CPUs", found["switch/handoff/P:2/place:same-llc"].missing)
         self.assertNotIn("spawn/one/P:2", found)
 
+    def test_pools_are_placed_where_there_are_cpus_to_choose_from(self):
+        few, many = names("default", two_cpus()), names("default", profiles.Machine(12, TWO_CPUS))
+        for place in ("compact", "scatter"):
+            cell = few["spawn/storm/n:1000/temp:warm/P:2/place:" + place]
+            self.assertEqual(cell.missing, profiles.NO_CHOICE % 2)
+            self.assertIsNone(many["spawn/storm/n:1000/temp:warm/P:6/place:" + place].missing)
+            planning.check_place(place)
+        plan = planning.make("default", two_cpus(), ("gt",))
+        self.assertIn(("parallel/nqueens/n:8/P:2/place:scatter", "gt", profiles.NO_CHOICE % 2), plan.skipped)
+
     def test_the_nearest_pair_stands_for_all_in_quick(self):
         found = names("quick", profiles.Machine(8, {"smt": True, "same-llc": "none", "cross-llc": True}))
         pairs = [n for n in found if n.startswith("switch/handoff")]
