@@ -25,24 +25,25 @@ WORKLOADS = {
 NOT_BUILT = (
     ("axis values", (
         ("place:compact, place:scatter", "for five cases of pools, at half of the CPUs; the rest runs unplaced"),
-        ("spawn/parked_storm, spawn/storm n>=1e5, memory/*: P:1", "run at P = all CPUs only"),
+        ("spawn/parked_storm, spawn/storm n>=1e4, memory/*: P:1", "run at P = all CPUs only, but spawn/storm n:1e4 in full"),
         ("spawn/parked_storm/temp:cold", "in profiles full and peers only: it touches its memory first"),
         ("switch/handoff P > 2", "pairs run on 1 or 2 CPUs"),
         ("spin budget sweep 0, 5, 100 us", "one value per run: --spin-ns"),
-        ("switch/yield/n:10000, more than one replicate", "in profile full only: 3 s a process on threads"),
-        ("switch/yield n:1e5 on threads", "beyond the default pid_max; gt only, in profile full"),
-        ("stack depth 16M and 64M", "in profile full only"),
-        ("spawn/tree n:1e6, parallel/fib n:30 on threads", "in profile full only: a limit"),
-        ("channel/sieve k:2000 on threads", "in profile full only: 20 s a round"),
-        ("spawn/storm/n:10000 at P:1, n:100 cold", "in profile full only"),
-        ("channel/ping_pong cap:1, cap:128 left free", "in profile full only; left free is no headline"),
-        ("channel/select k:4, channel/select/k:8 at P:1", "in profile full only"),
-        ("channel/prod_cons/p:4/c:4 at P:1; switch/yield_multi n:1000", "in profile full only"),
-        ("sync/counter n:100, and at P:1; io c:10000", "in profile full only"),
-        ("io/rest load:25, load:80", "in profile full only"),
-        ("wake/timer/n:10000, more than one replicate", "in profile full only: 2 s a process on threads"),
         ("parallel/fib on the pool", "its tasks wait for each other; by continuation it would be another program"),
-        ("sync/mutex with work in the section", "in profile full only"),
+    )),
+    ("in profile full only, of the default profile's cells", (
+        ("spawn/storm n:1e4, spawn/tree n:1e4, switch/yield n:1e4", "on threads: 1 to 5 s a process"),
+        ("wake/timer n:1e4, parallel/fib n:18, channel/sieve k:200", "on threads: 1 to 2 s a process"),
+        ("spawn/parked_storm n>=1e5, memory/parked n:1e6", "5 to 20 s a process"),
+        ("spawn/storm n:1e4 cold, n:100 at P:1 and cold, n:1e5", "n:1e3 and n:1e6 stand for them"),
+        ("spawn/tree n:1e6, parallel/fib n:30, channel/sieve k:2000", "n:1e5, n:25 and k:200 stand for them"),
+        ("channel/ping_pong cap:128, and cap:1 left free", "one message is under way, whatever the capacity"),
+        ("channel/select k:4, channel/select/k:8 at P:1", "k:2 has both P"),
+        ("channel/prod_cons/p:4/c:4 at P:1; switch/yield_multi n:1000", "the other values have them"),
+        ("stack depth 16M and 64M; stack/regrow but 64K", "stack/retained/bytes:4096 too"),
+        ("wake/unpark delay:10000, and left free", "delay:1000 has the worker asleep as well"),
+        ("sync/counter n:100, and at P:1; sync/mutex with work inside", "n:2 at P = all CPUs"),
+        ("io c:10000; io/rest load:25, load:80", "load:50 and load:max stand for them"),
     )),
     ("backends", (
         ("go: switch/line", "a goroutine cannot be bound to a CPU"),
@@ -52,12 +53,9 @@ NOT_BUILT = (
     ("charts", (
         ("offered load against p99", "needs two loads: in profile full only"),
         ("machines side by side", "greenbench compare prints figures only"),
-        ("pdf, png and dumb-terminal output", "svg only"),
     )),
     ("commands", (
-        ("run --resume, --aa, --time", "a run starts anew and ends as its profile says"),
-        ("doctor, export, merge, fleet", "machine.json holds what doctor would grade"),
-        ("calibration in every run", "clock, multiply chain, empty loop, cache-line round trip"),
+        ("fleet", "machines are run one by one, and gathered by merge"),
     )),
 )
 
@@ -69,4 +67,4 @@ def lines(unbuilt):
     for kind, items in (("workloads", workloads),) * bool(unbuilt) + NOT_BUILT:
         yield "  %s" % kind
         for what, why in items:
-            yield "    %-52s %s" % (what, why)
+            yield "    %-60s %s" % (what, why)
