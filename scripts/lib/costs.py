@@ -68,11 +68,10 @@ LONG_SECONDS = 0.25                 # a process of one round, whose pilot is not
 OPEN_SECONDS = 2                    # until the first: the executables are asked, the topology is written
 BETWEEN_SECONDS = 0.004             # a sample is written down, the display drawn
 HARNESS_SECONDS = 0.15              # a loop without its operations
-CALIBRATION_SECONDS = 4             # of the whole session
-REPORT_SECONDS, REPORT_SAMPLE_SECONDS = 4, 0.002
+CALIBRATION_SECONDS = 1             # one of three
+REPORT_SECONDS, REPORT_SAMPLE_SECONDS = 3, 0.002
 MARGIN = 1.15                       # what a host may be slower by and still be done in time
-SLOWER_AT_MOST = 2                  # believed of pilots
-ENOUGH_PILOTS_SECONDS = 5           # to be believed
+AROUND_BEFORE = 2                   # of around_seconds(): what is over when the cells begin
 WRONG_AT_MOST = 4                   # a model beside what is recorded
 
 
@@ -204,12 +203,11 @@ def report_seconds(samples):
     return REPORT_SECONDS + REPORT_SAMPLE_SECONDS * samples
 
 
-def seconds_left(profile, plan_cells, piloted, elapsed):
-    """What of a profile's time is left for its cells when `elapsed` seconds have gone into pilots that should have
-    taken `piloted`: what follows the cells is taken off, and where the pilots took longer the cells will."""
-    around = sum(seconds for _, seconds in around_seconds(profile, plan_cells))
-    slower = min(SLOWER_AT_MOST, max(1, elapsed / piloted)) if piloted > ENOUGH_PILOTS_SECONDS else 1
-    return (profiles.PROFILES[profile].limit_seconds - elapsed - around) / slower
+def seconds_left(profile, plan_cells, elapsed):
+    """What of a profile's time is left for its cells when the pilots are done, `elapsed` seconds after the start: less
+    what follows the cells."""
+    after = sum(seconds for _, seconds in around_seconds(profile, plan_cells)[AROUND_BEFORE:])
+    return profiles.PROFILES[profile].limit_seconds - elapsed - OPEN_SECONDS - 2 * CALIBRATION_SECONDS - after
 
 
 def around_seconds(profile, plan_cells):
@@ -219,7 +217,7 @@ def around_seconds(profile, plan_cells):
     cases = {cells.parse(c.name)[0] for c in plan_cells} & set(profiles.HARNESS_CELLS)
     sharing = {b for c in plan_cells if profiles.is_share(c.name) for b in c.backends}
     load = sum(process_seconds(profiles.FULL_LOAD_CELL, b) for b in sharing)
-    return [("start, calibration", OPEN_SECONDS + CALIBRATION_SECONDS),
+    return [("start, calibration", OPEN_SECONDS + 3 * CALIBRATION_SECONDS),
             ("what services can take", load),
             ("loops without their operations", HARNESS_SECONDS * len(cases)),
             ("report", report_seconds(samples))]

@@ -149,7 +149,7 @@ class Session:
         limit = self.budget or self.plan.profile_data.limit_seconds
         what = "--time is" if self.budget else "profile %s ends within" % self.plan.profile
         left = limit - self.state.seconds_done if self.budget else costs.seconds_left(
-            self.plan.profile, self.plan.cells, self.state.seconds_done, self.spent())
+            self.plan.profile, self.plan.cells, self.spent())
         decided = {name for name, _ in self.plan.left_out}
         for name in planning.fit({n: s for n, s in estimates.items() if n not in decided}, left):
             reason = "does not fit: %.0f s here, and %s %d s" % (estimates[name], what, limit)

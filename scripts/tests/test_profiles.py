@@ -154,10 +154,10 @@ class ProfileTest(support.Case):
 
     def test_time_that_pilots_lost_is_taken_from_the_cells(self):
         found = self.with_peers("default")
-        as_planned = costs.seconds_left("default", found, 40, 40)
-        self.assertEqual(as_planned, 440 - sum(s for _, s in costs.around_seconds("default", found)))
-        self.assertAlmostEqual(costs.seconds_left("default", found, 40, 48), (as_planned - 8) / 1.2)
-        self.assertEqual(costs.seconds_left("default", found, 40, 20), as_planned + 20)
+        as_planned = costs.seconds_left("default", found, 40)
+        self.assertLess(440 - as_planned, sum(s for _, s in costs.around_seconds("default", found)))
+        self.assertGreater(440 - as_planned, costs.report_seconds(2000))
+        self.assertEqual(costs.seconds_left("default", found, 48), as_planned - 8)
 
     def test_a_backend_that_runs_once_costs_one_process_and_no_pilot(self):
         cell = profiles.Cell("spawn/storm/n:1000000/temp:warm/P:2", "six", ("gt", "pthread"), {}, once=("pthread",))
