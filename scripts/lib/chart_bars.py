@@ -6,7 +6,7 @@ from .report_series import KERNEL_MEMORY_FROM, MEMORY_PARTS
 from .report_words import count, count_bytes
 
 BAR_HEIGHT = 46
-WIDE_ENOUGH = 0.075
+WIDE_ENOUGH = 0.09
 
 
 def build(model):
@@ -29,7 +29,7 @@ def build(model):
     caption = ("%s tasks parked on a channel (%s); medians. Kernel memory is what the process status does not "
                "show." % (count(cell.number("n") or 0), cell.name))
     return Chart("bytes", "Bytes of one parked task, user and kernel", caption, "bytes.gp",
-                 (1000, 110 + BAR_HEIGHT * len(bars)), [len(bars), largest],
+                 (1000, 122 + BAR_HEIGHT * len(bars)), [len(bars), largest],
                  {"bars.tsv": [bars], "parts.tsv": [parts]})
 
 

@@ -18,7 +18,9 @@ MISSING = "NaN"
 
 class Chart:
     """name: of the file. title, caption: for people. script: in scripts/plots. arguments: numbers and our own
-    words. tables: {file name: list of blocks; a block is a list of rows}."""
+    words. tables: {file name: list of blocks; a block is a list of rows}. stamp: in place of the run's own."""
+
+    stamp = None
 
     def __init__(self, name, title, caption, script, size, arguments, tables):
         self.name, self.title, self.caption, self.script = name, title, caption, script

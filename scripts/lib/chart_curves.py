@@ -2,12 +2,13 @@
 against CPUs, and lateness against offered load."""
 
 from . import histogram, stats
-from .chart_base import Chart, legend, line_type, log_range, point, spread_labels
+from .chart_base import Chart, legend, line_type, log_range, point, short_name, spread_labels
 from .report_words import figure, nanoseconds
 
 SIZE = (1000, 440)
 LABEL_GAP = 0.05
-# Workloads whose latencies are drawn, one chart each, and the axes whose largest value is.
+ENOUGH = 1000          # values of a process, for a curve whose end is not a single value
+# Workloads whose latencies are drawn, one chart each, of the largest cell with values enough.
 LATENCIES = (("wake/timer", "how late a sleep of 10 ms ends"), ("wake/unpark", "how late a woken task runs"),
              ("wake/hog", "how late a sleep ends beside tasks that never yield"),
              ("syscall/blocking", "how long after a write its reader goes on"),
@@ -19,7 +20,9 @@ def _chart(name, title, caption, axes, lines, x_room, words):
     points = [p for _, found in lines for p in found]
     x_low, x_high = min(p[0] for p in points) / 1.15, max(p[0] for p in points) * x_room
     y_low, y_high = log_range([v for p in points for v in p[1:]], 1.5, 1.8)
-    labels = [(found[-1][0], found[-1][1], words(found[-1][1])) for _, found in lines]
+    right = max(p[0] for p in points)
+    labels = [(right, found[-1][1], "%s %s" % (short_name(backend), words(found[-1][1])))
+              for backend, found in lines]
     tables = {"curves.tsv": [[[legend(backend)]] + found for backend, found in lines],
               "labels.tsv": [spread_labels(labels, y_low, y_high, LABEL_GAP)]}
     types = " ".join(str(line_type(backend)) for backend, _ in lines)
@@ -51,7 +54,8 @@ def latencies(model, group):
 
 
 def _latency(model, workload, what):
-    for cell in reversed(model.of_workload(workload)):
+    cells = model.of_workload(workload)
+    for cell in sorted(cells, key=lambda cell: (-min(ENOUGH, _count(model, cell)), -cells.index(cell))):
         lines = [(backend, points) for backend in model.backends for points in [_percentiles(model, cell, backend)]
                  if points]
         if lines:
@@ -60,6 +64,13 @@ def _latency(model, workload, what):
             return _chart("latency-" + workload.replace("/", "-"), "Latencies, " + workload, caption, "percentile",
                           lines, 6.0, nanoseconds)
     return None
+
+
+def _count(model, cell):
+    """How many latencies a process of the cell has, at most; that much of the curve's end can be seen."""
+    found = [model.get(cell, backend) for backend in model.backends]
+    return max((s["latency"]["count"] for series in found if series is not None for s in series.good if s.get("latency")),
+               default=0)
 
 
 def _percentiles(model, cell, backend):
@@ -85,7 +96,7 @@ def working_set(model):
     return _chart("working_set", "Switch cost against working set",
                   "One turn of a ring of 16 tasks, each of which touches that much memory of its own between two "
                   "switches; beside it what touching the same memory takes without switches.", "working_set", lines,
-                  3.0, nanoseconds)
+                  4.0, nanoseconds)
 
 
 def _alone(model, cells):
@@ -109,7 +120,7 @@ def speedup(model):
                 counts = sorted({p[0] for _, gains in lines for p in gains})
                 lines.append(("perfect", [[p, p, p, p] for p in counts]))
                 return _chart("speedup", "Speed-up over CPUs", "%s/n:%d: the median time on one CPU over the times on P."
-                              % (workload, n), "speedup", lines, 1.6, lambda y: figure(y) + "x")
+                              % (workload, n), "speedup", lines, 2.0, lambda y: figure(y) + "x")
     return "speed-up over CPUs needs parallel/* on one CPU and on several"
 
 
@@ -124,4 +135,4 @@ def load(model):
         return "lateness against offered load needs io/rest at two loads; profile full has three"
     return _chart("load", "Lateness of answers against offered load",
                   "io/rest: the 99th percentile of the time from when a request was due to its answer, against the load "
-                  "in percent of what the slowest backend can take.", "load", lines, 2.0, nanoseconds)
+                  "in percent of what the slowest backend can take.", "load", lines, 1.9, nanoseconds)

@@ -5,8 +5,7 @@ from .chart_base import Chart, legend, line_type, log_range, point, short_name
 from .report_words import nanoseconds
 
 ROW_HEIGHT = 30
-KEY_HEIGHT = 58        # of a key that fits above the rows
-KEY_LINE = 18          # of one that has a line for each backend, as long names need
+KEY_HEIGHT = 72        # of a key of two lines above the rows
 SHIFT = 0.16
 
 
@@ -19,7 +18,8 @@ def ping_pong(model):
 
 
 def switch(model):
-    cells = [cell for cell in model.cells if cell.group == "switch"]
+    """Without the cells that have a curve of their own."""
+    cells = [cell for cell in model.cells if cell.group == "switch" and cell.workload != "switch/working_set"]
     return _build(model, cells, "switch", "Handing the CPU over",
                   "yield: a task gives way to the next of n on one CPU. handoff: two tasks pass a token and block.",
                   "no backend has a value for switch/*")
@@ -52,9 +52,8 @@ def _build(model, cells, name, title, caption, absent):
         rows.append([y, _label(cell, cells), ", ".join(figures)])
     low, high = log_range(bounds)
     types = " ".join(str(line_type(b)) for b in backends)
-    key = 25 + KEY_LINE * len(backends) if any(map(peers.is_peer, backends)) else KEY_HEIGHT
-    return Chart(name, title, caption, "dots.gp", (1000, 62 + key + ROW_HEIGHT * len(rows)),
-                 [len(rows), low, high, types, key], {"rows.tsv": [rows], "dots.tsv": blocks})
+    return Chart(name, title, caption, "dots.gp", (1000, 62 + KEY_HEIGHT + ROW_HEIGHT * len(rows)),
+                 [len(rows), low, high, types, KEY_HEIGHT, "time"], {"rows.tsv": [rows], "dots.tsv": blocks})
 
 
 def _series(model, cell, backend):

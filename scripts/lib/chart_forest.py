@@ -8,6 +8,7 @@ from .report_words import ratio_figure, ratio_style, ratio_words
 from .stats import DIFFERS
 
 ROW_HEIGHT = 19
+MOST_ROWS = 46          # of a chart, so that it fits a page of paper
 CAPTION = ("Each row is one cell. Blue circles: gt against the fastest backend of the pthread family on the same "
            "CPUs and placement, with the interval of the paired ratio; red squares: gt against plain pthread. futex "
            "and pool stand for pthread-futex and pthread-pool. memory/parked compares bytes per task, every other "
@@ -15,26 +16,34 @@ CAPTION = ("Each row is one cell. Blue circles: gt against the fastest backend o
 
 
 def build(model):
-    """A Chart, or why there is none."""
+    """[Chart], each of which fits a page, all on one scale; or why there is none."""
     if not model.headlines:
         return "no cell has a value for both gt and a backend of the pthread family"
-    rows, bounds, group = [], [], None
-    for headline in model.headlines:
-        if headline.cell.group != group:
-            group = headline.cell.group
-            rows.append([len(rows) + 1, group + ":"] + [None, None, None, 2, "", None, None, None, ""])
-        rows.append(_row(len(rows) + 1, model, headline, bounds))
-    low, high = log_range(bounds + [1.0])
-    low, high = min(low, 0.3), max(high, 3.0)
-    floor = math.exp(model.floor.log) if model.floor else 1
-    return Chart("forest", "What gt costs, as a share of OS threads", CAPTION, "forest.gp",
-                 (1000, 110 + ROW_HEIGHT * len(rows)), [len(rows), low, high, floor], {"forest.tsv": [rows]})
+    bounds, parts = [1.0], [[]]
+    for group in dict.fromkeys(h.cell.group for h in model.headlines):
+        members = [h for h in model.headlines if h.cell.group == group]
+        if parts[-1] and len(parts[-1]) + len(members) > MOST_ROWS:
+            parts.append([])
+        parts[-1].append([0, group + ":"] + [None, None, None, 2, "", None, None, None, ""])
+        parts[-1] += [_row(model, headline, bounds) for headline in members]
+    low, high = log_range(bounds)
+    return [_part(rows, number, len(parts), min(low, 0.3), max(high, 3.0), model.floor)
+            for number, rows in enumerate(parts, 1)]
 
 
-def _row(y, model, headline, bounds):
+def _part(rows, number, of, low, high, floor):
+    title = "What gt costs, as a share of OS threads" + (", %d of %d" % (number, of) if of > 1 else "")
+    for y, row in enumerate(rows, 1):
+        row[0] = y
+    return Chart("forest" if number == 1 else "forest-%d" % number, title, CAPTION, "forest.gp",
+                 (1000, 110 + ROW_HEIGHT * len(rows)), [len(rows), low, high, math.exp(floor.log) if floor else 1],
+                 {"forest.tsv": [rows]})
+
+
+def _row(model, headline, bounds):
     ratio = headline.ratio
     bounds += [ratio.interval.low, ratio.interval.high]
-    row = [y, headline.cell.label(), ratio.value, ratio.interval.low, ratio.interval.high,
+    row = [0, headline.cell.label(), ratio.value, ratio.interval.low, ratio.interval.high,
            1 if headline.verdict == DIFFERS else 0,
            "%s %s" % (ratio_words(ratio), short_name(headline.other.backend))]
     plain = None if headline.other.backend == PLAIN else model.compare(headline.cell, SUBJECT, PLAIN)

@@ -1,6 +1,5 @@
 """Curves: spawn rate against n, memory against n, stack cost against depth."""
 
-
 from . import chart_dots
 from .chart_base import (Chart, SECOND_VARIANT, legend, line_type, log_range, point, spread_labels)
 from .report_series import total_above_noise
@@ -45,8 +44,8 @@ def _spawn_at(model, cells, cpus):
                 lines.append(("%s, %s" % (legend(backend), temp), kind, sorted(points)))
     if not lines or len({p[0] for _, _, points in lines for p in points}) < 2:
         return None
-    ends = [(points[-1][0], points[-1][1], "%s %s" % (title, _rate_words(points[-1][1])))
-            for title, _, points in lines]
+    ends = [(points[-1][0], points[-1][1], "%s %s" % (title.replace(", warm", ""), _rate_words(points[-1][1])))
+            for title, kind, points in lines if kind < SECOND_VARIANT or not any(k < SECOND_VARIANT for _, k, _ in lines)]
     caption = ("P = %s. Tasks per second of wall time, spawn to the end of the wait; higher is better. "
                "cold: the first storm of a process; warm: after one like it." % (cpus or "not recorded"))
     return _curves("spawn-p%s" % (cpus if cpus.isdigit() else "x"), "Spawn rate against the size of the storm",
@@ -59,13 +58,13 @@ def memory(model):
     lines, ceilings = [], {}
     for backend in model.backends:
         points = _memory_points(model, backend)
-        ceiling = _ceiling(model, backend)
+        reached = ceiling(model, backend)
         if points:
             n, total = points[-1][:2]
             title = "%s, %s per task at n = %s" % (legend(backend), count_bytes(total / n), count(n))
             lines.append((title, line_type(backend), points))
-            if ceiling:
-                ceilings[len(lines) - 1] = (backend,) + ceiling
+            if reached:
+                ceilings[len(lines) - 1] = (backend,) + reached
     if not lines:
         return "no backend has a memory reading for memory/parked"
     if not ceilings and len({p[0] for _, _, points in lines for p in points}) < 2:
@@ -94,7 +93,7 @@ def _memory_points(model, backend):
     return sorted(points)
 
 
-def _ceiling(model, backend):
+def ceiling(model, backend):
     """(tasks, words) of the highest capacity reached, or None."""
     best = None
     for cell in model.of_workload("memory/capacity"):
@@ -110,7 +109,7 @@ def _ceiling(model, backend):
 def _curves(name, title, caption, axes, lines, labels, marks):
     xs = [p[0] for _, _, points in lines for p in points] + [m[1][0] for m in marks.values()]
     ys = [v for _, _, points in lines for p in points for v in p[1:]] + [m[1][1] for m in marks.values()]
-    x_low, x_high = log_range(xs, 1.4, ROOM_FOR_LABELS)
+    x_low, x_high = log_range(xs, 1.4, 4.0 if marks else ROOM_FOR_LABELS)
     y_low, y_high = log_range(ys, 2.5, 2.0)
     blocks = [[[title_]] + points for title_, _, points in lines]
     mark_blocks = [[["-"]] + mark for mark in marks.values()]
@@ -142,7 +141,7 @@ def stack(model):
         tables[panel + "_labels.tsv"] = [spread_labels(ends, y_low, y_high, 0.045) or [[None, None, ""]]]
     caption = ("Cost of a call that recurses to a depth in 1 KiB frames, spawning included in grow and grow_warm; "
                "spawn/one is the same without the call.")
-    return Chart("stack", "Stack cost against depth", caption, "stack.gp", (1000, 420),
+    return Chart("stack", "Stack cost against depth", caption, "stack.gp", (1000, 434),
                  [x_low, x_high, y_low, y_high, " ".join(str(line_type(b)) for b in backends)], tables)
 
 
@@ -154,5 +153,3 @@ def _stack_lines(model, workload):
             if series is not None and series.usable and cell.number("bytes"):
                 lines.setdefault(backend, []).append(point(cell.number("bytes"), series.values))
     return {backend: sorted(points) for backend, points in lines.items()}
-
-

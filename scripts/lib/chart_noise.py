@@ -29,5 +29,5 @@ def build(model):
     floor = math.exp(model.floor.log) if model.floor else 1
     caption = ("No sample is left out. The grey band is the noise floor; a slope along the run would be drift, two "
                "bands would be two states of the machine.")
-    return Chart("noise", "All samples in run order", caption, "noise.gp", (1000, 340),
+    return Chart("noise", "All samples in run order", caption, "noise.gp", (1000, 360),
                  [max(1, last), 1 / reach, reach, floor, " ".join(kinds)], {"noise.tsv": blocks})

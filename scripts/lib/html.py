@@ -9,6 +9,7 @@ The design names this module; inside the package `import html` still finds the s
 
 import html as standard
 
+from . import chart_theme
 from .report_words import clean
 
 VOID = {"br", "hr", "meta", "col"}
@@ -22,9 +23,9 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src 'none'; base-ur
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1a1a1a; --soft: #595959; --paper: #ffffff; --line: #d0d0d0;
-  --shade: #f3f3f3; --bad: #9c2a00; --link: #005a94; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e8e8e8; --soft: #b0b0b0; --paper: #16181b; --line: #44484d;
-  --shade: #22262a; --bad: #ff9d6e; --link: #7cc4f5; } }
+  --shade: #f3f3f3; --bad: #9c2a00; --good: #00664a; --link: #005a94; }
+@media screen and (prefers-color-scheme: dark) { :root { --ink: #e8e8e8; --soft: #b0b0b0; --paper: #16181b; --line: #44484d;
+  --shade: #22262a; --bad: #ff9d6e; --good: #4fd3a8; --link: #7cc4f5; } }
 * { box-sizing: border-box; }
 body { margin: 0 auto; padding: 1.5rem 1.25rem 4rem; max-width: 1080px; color: var(--ink); background: var(--paper);
   font: 16px/1.5 system-ui, sans-serif; }
@@ -35,9 +36,10 @@ code { font: .875em ui-monospace, monospace; background: var(--shade); padding: 
   overflow-wrap: anywhere; }
 .soft { color: var(--soft); } .differs { font-weight: 600; } .bad { color: var(--bad); font-weight: 600; }
 ul.verdicts li { margin: .35rem 0; }
-figure { margin: 1rem 0; padding: .5rem; background: #ffffff; border: 1px solid var(--line); border-radius: 6px;
+figure { margin: 1rem 0; padding: .5rem; border: 1px solid var(--line); border-radius: 6px;
   overflow-x: auto; } figure svg { display: block; width: 100%; min-width: 760px; height: auto; }
-figcaption { color: #404040; font-size: .9rem; padding: .25rem .25rem 0; } figcaption b { color: #1a1a1a; }
+figcaption { color: var(--soft); font-size: .9rem; padding: .25rem .25rem 0; } figcaption b { color: var(--ink); }
+details { margin: .5rem 0; } summary { cursor: pointer; color: var(--link); }
 .scroll { overflow-x: auto; margin: .5rem 0 1rem; }
 table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .2rem .5rem; text-align: right; border-bottom: 1px solid var(--line); vertical-align: top;
@@ -45,12 +47,19 @@ th, td { padding: .2rem .5rem; text-align: right; border-bottom: 1px solid var(-
 th { font-weight: 600; background: var(--shade); } td.text, th.text { text-align: left; }
 td.why { text-align: left; white-space: normal; min-width: 12rem; overflow-wrap: anywhere; } th.cell { text-align: left; background: none; padding-top: .8rem;
   font-family: ui-monospace, monospace; font-size: .8rem; }
+td.lines p { margin: 0 0 .2rem; } table.claims, table.findings, table.parts { width: 100%; }
+table.findings td.why, table.claims td.why, table.parts td.why { min-width: 0; }
+table.claims td:nth-child(2) { width: 30%; } table.claims td:nth-child(4) { width: 55%; }
+table.parts th.cell { white-space: normal; font: inherit; font-weight: 600; }
+table.parts td:nth-child(2) { width: 25%; } table.parts td:nth-child(4) { width: 27%; }
+td.cells { font-family: ui-monospace, monospace; font-size: .7rem; } td.yes { color: var(--good); font-weight: 600; }
+td.part { font-weight: 600; } td.no { color: var(--bad); font-weight: 600; }
 table.facts td { white-space: normal; text-align: left; overflow-wrap: anywhere; }
 table.facts td:first-child { white-space: nowrap; overflow-wrap: normal; }
 @media print { :root { --ink: #000; --soft: #333; --paper: #fff; --shade: #f3f3f3; --line: #bbb;
-  --bad: #7a2000; --link: #000; } body { max-width: none; padding: 0; font-size: 10pt; } nav { display: none; }
+  --bad: #7a2000; --good: #004d38; --link: #000; } body { max-width: none; padding: 0; font-size: 10pt; } nav { display: none; }
   figure, tr { break-inside: avoid; } figure svg { min-width: 0; } h2, h3 { break-after: avoid; }
-  table { font-size: 7pt; } th, td { padding: 1pt 3pt; white-space: normal; } .scroll, figure { overflow: visible; } }
+  table { font-size: 7pt; } th, td { padding: 1pt 3pt; white-space: normal; } .scroll, figure { overflow: visible; } details::details-content { display: block; content-visibility: visible; } }
 """
 
 
@@ -100,5 +109,5 @@ def table(header, rows, class_=None):
 def page(title, *children):
     head = ('<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
             '<meta http-equiv="Content-Security-Policy" content="%s"><meta name="referrer" content="no-referrer">'
-            "<title>%s</title><style>%s</style>" % (POLICY, text(title), STYLE))
+            "<title>%s</title><style>%s</style>" % (POLICY, text(title), STYLE + "@media screen and (prefers-color-scheme: dark) { %s }\n" % chart_theme.dark_rules()))
     return '<!DOCTYPE html>\n<html lang="en"><head>%s</head>\n<body>%s</body></html>\n' % (head, join(children))

@@ -2,7 +2,10 @@
 
     version()          gnuplot's version, or None when there is none
     build(model)       [(group, Chart or why it is left out)] of everything a report shows, in order
-    draw(chart)        the SVG as text, checked and ready to stand inside a page; PlotError when it cannot be drawn
+    draw(chart, stamp) the SVG as text, checked and ready to stand inside a page; PlotError when it cannot be drawn
+    picture(chart, stamp, format)   the bytes of a file: pdf, png, or txt for a terminal
+
+`stamp` is what every chart says of its run: the grade of the environment above all.
 """
 
 import os
@@ -12,12 +15,13 @@ import subprocess
 import tempfile
 import xml.etree.ElementTree as ElementTree
 
-from . import chart_bars, chart_curves, chart_dots, chart_forest, chart_lines, chart_noise
+from . import chart_bars, chart_curves, chart_dots, chart_forest, chart_lines, chart_noise, chart_parts, chart_theme
 from .chart_base import table_text
 
 SCRIPTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "plots")
 SECONDS = 60
-MAX_SVG = 16 * 1024 * 1024
+MAX_PICTURE = 16 * 1024 * 1024
+FORMATS = ("svg", "pdf", "png", "txt")      # as common.gp counts them
 INSTALL = "install gnuplot (gnuplot-nox) and run `scripts/greenbench report` on this run to draw the charts"
 
 ELEMENTS = {"svg", "g", "path", "text", "tspan", "use", "defs", "circle", "polygon", "polyline", "rect", "line",
@@ -43,39 +47,44 @@ def version():
 
 
 def build(model):
-    found = [("hero", chart_forest.build(model))]
-    spawn = chart_lines.spawn(model)
-    found += [("spawn", chart) for chart in (spawn if isinstance(spawn, list) else [spawn])]
-    found.append(("switch", chart_dots.switch(model)))
-    found.append(("switch", chart_curves.working_set(model)))
-    found.append(("channel", chart_dots.ping_pong(model)))
-    found.append(("stack", chart_lines.stack(model)))
-    found.append(("memory", chart_lines.memory(model)))
-    found.append(("memory", chart_bars.build(model)))
-    found += [(group, chart) for group in ("wake", "syscall", "io") for chart in chart_curves.latencies(model, group)]
-    found.append(("parallel", chart_curves.speedup(model)))
-    found.append(("io", chart_curves.load(model)))
-    found.append(("noise", chart_noise.build(model)))
+    found = []
+    for group, chart in (
+            ("hero", chart_forest.build(model)), ("spawn", chart_lines.spawn(model)), ("switch", chart_dots.switch(model)),
+            ("switch", chart_curves.working_set(model)), ("channel", chart_dots.ping_pong(model)),
+            ("stack", chart_lines.stack(model)), ("memory", chart_lines.memory(model)),
+            ("memory", chart_parts.memory(model)), ("memory", chart_bars.build(model)),
+            ("wake", chart_curves.latencies(model, "wake")), ("syscall", chart_curves.latencies(model, "syscall")),
+            ("io", chart_curves.latencies(model, "io")), ("parallel", chart_curves.speedup(model)),
+            ("io", chart_curves.load(model)), ("noise", chart_noise.build(model))):
+        found += [(group, one) for one in (chart if isinstance(chart, list) else [chart])]
     return found
 
 
-def draw(chart):
+def draw(chart, stamp=""):
+    try:
+        return inline(picture(chart, stamp, "svg").decode("utf-8"), chart.name)
+    except UnicodeError as error:
+        raise PlotError("%s: %s" % (chart.name, error)) from None
+
+
+def picture(chart, stamp, kind):
     directory = tempfile.mkdtemp(prefix="greenbench-plot-")
     try:
-        for name, blocks in chart.tables.items():
+        for name, blocks in dict(chart.tables, **{"stamp.tsv": [[[0, chart.stamp or stamp]]]}).items():
             with open(os.path.join(directory, name), "w", encoding="ascii") as handle:
                 handle.write(table_text(blocks))
-        _run(chart, directory)
-        with open(os.path.join(directory, "chart.svg"), encoding="utf-8") as handle:
-            return inline(handle.read(MAX_SVG), chart.name)
+        _run(chart, directory, kind)
+        with open(os.path.join(directory, "chart." + kind), "rb") as handle:
+            return handle.read(MAX_PICTURE)
     except (OSError, UnicodeError) as error:
         raise PlotError("%s: %s" % (chart.name, error)) from None
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def _run(chart, directory):
-    command = ["gnuplot", "-d", "-c", os.path.abspath(os.path.join(SCRIPTS, chart.script))]
+def _run(chart, directory, kind):
+    command = ["gnuplot", "-d", "-e", "FORMAT=%d" % FORMATS.index(kind), "-c",
+               os.path.abspath(os.path.join(SCRIPTS, chart.script))]
     command += [str(value) for value in chart.size]
     command += [value if isinstance(value, str) else "%.9g" % value for value in chart.arguments]
     try:
@@ -84,7 +93,7 @@ def _run(chart, directory):
     except subprocess.TimeoutExpired:
         raise PlotError("%s: gnuplot did not end within %d s" % (chart.name, SECONDS)) from None
     said = " ".join(done.stderr.decode("utf-8", "replace").split())
-    if done.returncode != 0 or not os.path.exists(os.path.join(directory, "chart.svg")):
+    if done.returncode != 0 or not os.path.exists(os.path.join(directory, "chart." + kind)):
         raise PlotError("%s: gnuplot ended with status %d: %s" % (chart.name, done.returncode, said[-300:]))
     chart.warnings = said
 
@@ -93,6 +102,12 @@ def _environment(home):
     """Nothing of the user's: no ~/.gnuplot, no GNUTERM, no locale."""
     return {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": home, "LC_ALL": "C",
             "GNUPLOT_LIB": os.path.abspath(SCRIPTS)}
+
+
+def terminal_text(text):
+    """A chart for a terminal without what would move its cursor; gnuplot ends pages with form feeds."""
+    lines = ["".join(c if c.isprintable() else " " for c in line).rstrip() for line in text.replace("\f", "").split("\n")]
+    return "\n".join(lines).strip("\n")
 
 
 # --- the SVG as part of a page --------------------------------------------------------------------
@@ -104,6 +119,7 @@ def inline(svg, name):
     if start < 0:
         raise PlotError("%s: gnuplot wrote no SVG" % name)
     svg = re.sub(r"<desc>.*?</desc>|<title>.*?</title>|<!--.*?-->|<filter .*?</filter>", "", svg[start:], flags=re.S)
+    svg = chart_theme.plain_colours(svg)
     svg = re.sub(r"(\bid=['\"])", r"\g<1>%s-" % name, svg)
     svg = re.sub(r"(href=['\"]#|url\(#)", r"\g<1>%s-" % name, svg)
     _check_svg(svg, name)

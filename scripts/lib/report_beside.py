@@ -2,7 +2,7 @@
 things waited in cells whose cost is a time, and results that are neither a time per operation nor a lateness."""
 
 from . import peers, profiles, stats
-from . import report_content as content
+from . import report_blocks as content
 from .report_words import count_bytes, figure, interval_words, nanoseconds
 
 CELL = [("cell", True), ("backend", True)]

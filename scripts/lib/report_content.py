@@ -1,11 +1,13 @@
 """What a report says, in order, free of HTML and Markdown: report_pages.py renders it twice.
 
-A section is (id, title, blocks); a block is one of the classes below. All text is plain; the renderers escape it.
+A section is (id, title, blocks); a block is one of report_blocks.py.
 """
 
 import math
 
-from . import peers, profiles, report_facts, report_tables, stats, verdicts
+from . import (peers, profiles, report_claims, report_facts, report_grade, report_lead, report_tables, stats,
+               verdicts)
+from .report_blocks import Bullets, Command, Folded, Paragraph, Picture
 from .report_words import clean, figure, operation
 
 HOW_JUDGED = (
@@ -28,47 +30,19 @@ TOO_FEW_ROUNDS = (
     "“every round agrees, too few rounds”: with n rounds the sign test cannot go below 2^(1-n), 0.031 for 6, "
     "so in a family of two or more cells six rounds are not enough, however large the difference. "
     "More replicates decide it.")
-NOT_BUILT = ("The grade of the environment and the claims scorecard are not built in this version; calibration of the "
-             "clock and the A/A run are not either.")
-
-
-class Paragraph:
-    def __init__(self, text):
-        self.text = text
-
-
-class Bullets:
-    def __init__(self, items):
-        self.items = list(items)
-
-
-class Command:
-    def __init__(self, words, command):
-        self.words, self.command = words, command
-
-
-class Table:
-    """header: [(text, is_text)]; rows: [[(text, class)]]. grouped: the first column names a cell in the first of
-    its rows and is empty in the others."""
-
-    def __init__(self, header, rows, grouped=False):
-        self.header, self.rows, self.grouped = header, rows, grouped
-
-
-class Picture:
-    """chart with its checked SVG, or svg None and why."""
-
-    def __init__(self, chart, svg, why=None):
-        self.chart, self.svg, self.why = chart, svg, why
 
 
 def sections(model, pictures):
-    """pictures: [(group, Picture or a sentence)] in order."""
-    found = [("verdicts", "Verdicts", _verdicts(model))]
-    found.append(("environment", "Environment", report_facts.environment(model.run)))
-    found.append(("hero", "gt against OS threads", _pictures(pictures, "hero")))
-    for group in sorted({c.group for c in model.cells}, key=lambda g: [c.group for c in model.cells].index(g)):
+    """[(id, title, blocks)] in order. pictures: [(group, Picture or a sentence)] in order."""
+    found = [("verdicts", "Verdicts", _verdicts(model)),
+             ("environment", "Environment", report_grade.section(model.run)),
+             ("hero", "gt against OS threads", _pictures(pictures, "hero")),
+             ("claims", "What is said of goroutines and threads", report_claims.section(model))]
+    for group in dict.fromkeys(c.group for c in model.cells):
         found.append((group, "Group: " + group, _group(model, group, pictures)))
+    beside = _pictures(pictures, "machines")
+    if beside:
+        found.append(("machines", "Machines side by side", beside))
     found.append(("limits", "Capacity and limits", report_tables.limits(model)))
     found.append(("absent", "Skipped, invalid, failed", report_tables.absent(model)))
     found.append(("noise", "Noise", _noise(model, pictures)))
@@ -85,16 +59,20 @@ def _pictures(pictures, group):
 
 
 def _verdicts(model):
-    blocks = [Bullets(verdicts.of_model(model)), Paragraph(HEADLINE), Paragraph(HOW_JUDGED)]
+    lines = (verdicts.failures(model) + report_lead.sentences(model) + verdicts.without_headline(model)
+             + [verdicts.summary(model)])
+    blocks = [Bullets(clean(line, 700) for line in lines)]
+    blocks += [Paragraph("Note: " + note) for note in model.run.notes]
+    every = [clean(verdicts.sentence(model, headline), 700) for headline in verdicts.representatives(model)]
+    if every:
+        blocks.append(Folded("A sentence for each workload, number of CPUs and placement", [Bullets(every)]))
+    judged = [Paragraph(HEADLINE), Paragraph(HOW_JUDGED)]
     others = [peers.label(b) for b in model.backends if peers.is_peer(b)]
     if others:
-        blocks.append(Paragraph(PEERS % ", ".join(others)))
+        judged.append(Paragraph(PEERS % ", ".join(others)))
     if model.count(stats.ROUNDS_MISSING):
-        blocks.append(Paragraph(TOO_FEW_ROUNDS))
-    blocks.append(Paragraph(NOT_BUILT))
-    for note in model.run.notes:
-        blocks.append(Paragraph("Note: " + note))
-    return blocks
+        judged.append(Paragraph(TOO_FEW_ROUNDS))
+    return blocks + [Folded("How this is judged", judged)]
 
 
 def _group(model, group, pictures):

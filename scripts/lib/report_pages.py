@@ -1,7 +1,7 @@
 """A report's content as one HTML page and as Markdown."""
 
 from . import html
-from .report_content import Bullets, Command, Paragraph, Picture, Table
+from .report_blocks import Bullets, Command, Folded, Paragraph, Picture
 from .report_words import markdown
 
 ALARMS = ("FAILED: ", "CRASHED: ", "TIMEOUT: ")
@@ -33,6 +33,12 @@ def _html_block(block, section):
         return html.tag("p", block.words + " ", html.tag("code", block.command))
     if isinstance(block, Picture):
         return _html_picture(block)
+    if isinstance(block, Folded):
+        return html.tag("details", html.tag("summary", block.title), *[_html_block(b, section) for b in block.blocks])
+    return _html_table(block)
+
+
+def _html_table(block):
     header = [(words, "text" if is_text else None) for words, is_text in block.header]
     rows = []
     for cells in block.rows:
@@ -40,8 +46,15 @@ def _html_block(block, section):
             if cells[0][0]:
                 rows.append([html.tag("th", cells[0][0], class_="cell", scope="rowgroup", colspan=len(header) - 1)])
             cells = cells[1:]
-        rows.append([html.tag("td", words, class_=kind) for words, kind in cells])
-    return html.table(header[1:] if block.grouped else header, rows, "facts" if len(block.header) == 2 else None)
+        rows.append([html.tag("td", *_lines(words, kind), class_=kind) for words, kind in cells])
+    return html.table(header[1:] if block.grouped else header, rows, block.kind)
+
+
+def _lines(words, kind):
+    """A cell of several lines has a bullet between them."""
+    if kind != "why lines":
+        return [words]
+    return [html.tag("p", html.text(line)) for line in words.split(" • ")]
 
 
 def _html_picture(picture):
@@ -72,6 +85,11 @@ def _markdown_block(block):
         return [markdown(block.words), "", "```sh", block.command, "```"]
     if isinstance(block, Picture):
         return _markdown_picture(block)
+    if isinstance(block, Folded):
+        lines = ["**%s**" % markdown(block.title)]
+        for inner in block.blocks:
+            lines += [""] + _markdown_block(inner)
+        return lines
     return _markdown_table(block)
 
 

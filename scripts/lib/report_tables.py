@@ -1,7 +1,7 @@
 """The tables of a report."""
 
 from . import peers, report_beside, stats
-from . import report_content as content
+from . import report_blocks as content
 from .chart_bars import split_of
 from .report_model import SUBJECT, verdict_words
 from .report_series import KERNEL_MEMORY_FROM, MEMORY_PARTS, metric_of

@@ -20,12 +20,17 @@ TEMPORARY = ".tmp-"
 def write_text(path, text):
     """Replace `path` with `text`, whole or not at all. Replaces a symbolic
     link itself, never the file it points to."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path, data):
+    """The same of bytes."""
     directory = os.path.dirname(path) or "."
     temporary = None
     try:
         fd, temporary = tempfile.mkstemp(dir=directory, prefix=TEMPORARY)
-        with os.fdopen(fd, "w", encoding="utf-8") as f:
-            f.write(text)
+        with os.fdopen(fd, "wb") as f:
+            f.write(data)
             f.flush()
             os.fchmod(f.fileno(), 0o644)
             os.fsync(f.fileno())

@@ -1,11 +1,23 @@
 # Shared by every chart; WIDTH and HEIGHT are its pixels, from ARG1 and ARG2 (load hides the ARGs of a script).
+# FORMAT is set before the script is read: 0 svg, 1 pdf, 2 png at twice the pixels, 3 a terminal's characters, 160 wide.
 # Text on a chart comes from this folder or from a data column, never from an argument.
 set datafile separator "\t"
 set datafile commentschars ""
 set datafile missing "NaN"
-set terminal svg size WIDTH,HEIGHT dynamic noenhanced font "sans-serif,12" background rgb "#ffffff"
-set output "chart.svg"
+if (FORMAT == 0) { set terminal svg size WIDTH,HEIGHT dynamic noenhanced font "sans-serif,12" background rgb "#ffffff" }
+if (FORMAT == 1) { set terminal pdfcairo size WIDTH/96.0,HEIGHT/96.0 noenhanced font "sans-serif,12" fontscale 0.75 linewidth 0.75 }
+if (FORMAT == 2) { set terminal pngcairo size 2*WIDTH,2*HEIGHT noenhanced font "sans-serif,12" fontscale 2 linewidth 2 pointscale 2 }
+if (FORMAT == 3) { set terminal dumb size 160,(HEIGHT/18 < 24 ? 24 : HEIGHT/18) noenhanced mono }
 set key noenhanced
+BARS = FORMAT == 3 ? 0 : 0.5          # the ends of an interval are as high as a line of characters
+
+# What a chart is stamped with, from a column.
+STAMP = ""
+set table "table.out"
+plot "stamp.tsv" using (STAMP = strcol(2), 0):(0) notitle
+unset table
+set output word("chart.svg chart.pdf chart.png chart.txt", FORMAT + 1)
+set label 99 STAMP at screen 0.995, screen 1.0 - 11.0 / HEIGHT right noenhanced font ",10" textcolor rgb "#595959"
 
 # Okabe-Ito colours, one per backend: gt, pthread, pthread-futex, pthread-pool, go, boost_fiber, st, any other.
 set linetype 1 linecolor rgb "#0072B2" linewidth 2.4 dashtype 1            pointtype 7  pointsize 0.8

@@ -14,9 +14,15 @@ set key at screen 0.815, screen 0.94 left top vertical Left reverse samplen 3 sp
 set logscale xy
 set xrange [ARG3+0:ARG4+0]
 set yrange [ARG5+0:ARG6+0]
-set bars 0.5
+set bars BARS
 set ytics ("1 ns" 1, "10 ns" 10, "100 ns" 100, "1 us" 1e3, "10 us" 1e4, "100 us" 1e5, "1 ms" 1e6, "10 ms" 1e7, \
            "100 ms" 1e8, "1 s" 1e9, "10 s" 1e10)
+if (ARG6/ARG5 < 60) {
+    set ytics ("1 ns" 1, "2 ns" 2, "5 ns" 5, "10 ns" 10, "20 ns" 20, "50 ns" 50, "100 ns" 100, "200 ns" 200, \
+               "500 ns" 500, "1 us" 1e3, "2 us" 2e3, "5 us" 5e3, "10 us" 1e4, "20 us" 2e4, "50 us" 5e4, "100 us" 1e5, \
+               "200 us" 2e5, "500 us" 5e5, "1 ms" 1e6, "2 ms" 2e6, "5 ms" 5e6, "10 ms" 1e7, "20 ms" 2e7, "50 ms" 5e7, \
+               "100 ms" 1e8, "200 ms" 2e8, "500 ms" 5e8, "1 s" 1e9, "2 s" 2e9, "5 s" 5e9, "10 s" 1e10)
+}
 if (ARG8 eq "percentile") {
     set xtics ("0" 1, "50" 2, "90" 10, "99" 100, "99.9" 1e3, "99.99" 1e4, "99.999" 1e5, "99.9999" 1e6)
     set xlabel "percentile" textcolor rgb INK

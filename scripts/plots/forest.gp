@@ -27,9 +27,9 @@ set label 1 "cost of gt as a share of the other's (log scale); left of 1: gt cos
     at screen 0.475, screen 14.0 / HEIGHT center textcolor rgb INK
 set label 4 "filled: differs by the rule; hollow: does not, or not judged; grey band: noise floor of the run" \
     at screen 0.01, screen 1.0 - 14.0 / HEIGHT left textcolor rgb INK
-set bars 0.5
+set bars BARS
 plot "forest.tsv" using 8:1:9:10 with xerrorbars linetype 2 dashtype 1 linewidth 1.2 pointtype 5 pointsize 0.55, \
      "" using ($6 == 1 ? $3 : NaN):1:4:5:ytic(2) with xerrorbars linetype 1 pointsize 0.75, \
      "" using ($6 == 0 ? $3 : NaN):1:4:5 with xerrorbars linetype 1 pointtype 6 linewidth 1.6 pointsize 0.75, \
      "" using (ARG5+0):1:7 with labels left offset char 1,0 textcolor rgb INK font ",11", \
-     "" using (ARG5+0):1:11 with labels left offset char 29.6,0 textcolor rgb INK font ",11"
+     "" using (ARG5+0):1:11 with labels left offset char (FORMAT == 3 ? 38 : 29.6),0 textcolor rgb INK font ",11"

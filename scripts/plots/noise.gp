@@ -6,7 +6,7 @@ HEIGHT = ARG2+0
 load "common.gp"
 set lmargin at screen 0.09
 set rmargin at screen 0.98
-set tmargin at screen 0.90
+set tmargin at screen 1.0 - 52.0 / HEIGHT
 set bmargin at screen 0.18
 set xrange [-0.01*ARG3:1.01*ARG3]
 set logscale y
@@ -19,7 +19,7 @@ if (ARG5 > 3) {
 }
 set object 1 rectangle from graph 0, first 1/(ARG6+0) to graph 1, first ARG6+0 fillcolor rgb "#ececec" \
     fillstyle solid noborder behind
-set key at screen 0.09, screen 0.985 left top horizontal Left reverse samplen 1 width 3 maxrows 1
+set key at screen 0.09, screen 1.0 - 24.0 / HEIGHT left top horizontal Left reverse samplen 1 width 3 maxrows 1
 set xlabel "position of the process in the run" textcolor rgb INK
 set ylabel "sample / median of its series" textcolor rgb INK
 plot for [i=1:words(ARG7)] "noise.tsv" index i-1 using 1:2 with points linetype word(ARG7, i)+0 pointsize 0.45 \

@@ -12,8 +12,8 @@ set xtics ("4K" 4096, "16K" 16384, "64K" 65536, "256K" 262144, "1M" 1048576, "4M
            "64M" 67108864)
 set ytics ("1 ns" 1, "10 ns" 10, "100 ns" 100, "1 us" 1e3, "10 us" 1e4, "100 us" 1e5, "1 ms" 1e6, "10 ms" 1e7, \
            "100 ms" 1e8, "1 s" 1e9, "10 s" 1e10)
-set bars 0.5
-set tmargin at screen 0.845
+set bars BARS
+set tmargin at screen 1.0 - 78.0 / HEIGHT
 set bmargin at screen 0.16
 unset key
 set xlabel "depth of the call, bytes" textcolor rgb INK
@@ -23,23 +23,24 @@ set rmargin at screen 0.36
 set label 1 "grow: fresh task, fresh pages" at graph 0.02, graph 1.04 left textcolor rgb INK
 set ylabel "time per operation" textcolor rgb INK
 plot for [i=1:words(ARG7)] "grow.tsv" index i-1 using 1:2:3:4 with yerrorlines linetype word(ARG7, i)+0, \
-     "grow_labels.tsv" using 1:2:3 with labels left offset char 0.6,0 font ",10" textcolor rgb INK
+     "grow_labels.tsv" using 1:2:3 with labels left offset char 1.1,0 font ",10" textcolor rgb INK
 unset ylabel
+unset label 99
 set format y ""
 set ytics ("" 1, "" 10, "" 100, "" 1e3, "" 1e4, "" 1e5, "" 1e6, "" 1e7, "" 1e8, "" 1e9, "" 1e10)
 set lmargin at screen 0.39
 set rmargin at screen 0.665
 set label 1 "grow_warm: fresh task, pooled stack"
 plot for [i=1:words(ARG7)] "grow_warm.tsv" index i-1 using 1:2:3:4 with yerrorlines linetype word(ARG7, i)+0, \
-     "grow_warm_labels.tsv" using 1:2:3 with labels left offset char 0.6,0 font ",10" textcolor rgb INK
+     "grow_warm_labels.tsv" using 1:2:3 with labels left offset char 1.1,0 font ",10" textcolor rgb INK
 set lmargin at screen 0.695
 set rmargin at screen 0.97
 set label 1 "regrow: again in the same task"
 plot for [i=1:words(ARG7)] "regrow.tsv" index i-1 using 1:2:3:4 with yerrorlines linetype word(ARG7, i)+0, \
-     "regrow_labels.tsv" using 1:2:3 with labels left offset char 0.6,0 font ",10" textcolor rgb INK
+     "regrow_labels.tsv" using 1:2:3 with labels left offset char 1.1,0 font ",10" textcolor rgb INK
 # The legend: an empty plot as wide as the page.
 set lmargin at screen 0.085
-set key at screen 0.085, screen 0.985 left top horizontal Left reverse samplen 3 width 2 maxrows 1
+set key at screen 0.085, screen 1.0 - 24.0 / HEIGHT left top horizontal Left reverse samplen 3 width 2 maxrows 1
 unset label 1
 unset border
 unset tics

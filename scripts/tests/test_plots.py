@@ -16,10 +16,10 @@ sys.path[:0] = [os.path.join(HERE, ".."), HERE]
 
 import hostile  # noqa: E402
 import synthetic_run  # noqa: E402
-from lib import chart_base, chart_lines, plots, report_model, samples  # noqa: E402
+from lib import chart_base, chart_lines, chart_theme, plots, report_model, samples  # noqa: E402
 
 HAVE_GNUPLOT = shutil.which("gnuplot") is not None
-NAMES = {"forest", "spawn-p2", "switch", "working_set", "ping_pong", "stack", "memory", "bytes", "latency-wake-timer",
+NAMES = {"forest", "forest-2", "spawn-p2", "switch", "working_set", "ping_pong", "stack", "memory", "memory-parts", "bytes", "latency-wake-timer",
          "latency-wake-unpark", "latency-wake-hog", "latency-syscall-blocking", "latency-io-rest", "speedup", "load",
          "noise"}
 
@@ -98,6 +98,17 @@ class Svg(unittest.TestCase):
         self.assertTrue(out.startswith("<svg"))
 
 
+    def test_colours_are_plain_and_have_a_counterpart_on_dark(self):
+        svg = chart_theme.plain_colours("<svg><g fill='rgb( 0, 114, 178)' color=\"black\"/><g stroke='#FFFFFF'/></svg>")
+        self.assertEqual(svg, "<svg><g fill='#0072b2' color=\"#000000\"/><g stroke='#ffffff'/></svg>")
+        used = set()
+        for path in glob.glob(os.path.join(plots.SCRIPTS, "*.gp")):
+            with open(path, encoding="ascii") as handle:
+                used |= {found.lower() for found in re.findall(r'rgb "(#[0-9A-Fa-f]{6})"', handle.read())}
+        bright_on_both = {"#f0e442", "#aaaaaa", "#111111"}       # fills, and the text that stands on them
+        self.assertEqual(used - set(chart_theme.DARK) - bright_on_both, set())
+
+
 class Build(unittest.TestCase):
     def test_every_chart_is_built_from_a_full_run(self):
         charts = [c for _, c in plots.build(model_of(synthetic_run.samples()))]
@@ -170,7 +181,7 @@ class Draw(unittest.TestCase):
         self.assertIn("the touching alone", " ".join(words_of(drawn["working_set"])))
         for words in ("99.9", "1 ms", "pthread-futex"):
             self.assertIn(words, words_of(drawn["latency-wake-timer"]))
-        for words in ("perfect", "2.00x", "pthread-pool"):
+        for words in ("perfect", "perfect 2.00x", "pthread-pool"):
             self.assertIn(words, words_of(drawn["speedup"]))
         self.assertIn("80", words_of(drawn["load"]))
 
@@ -188,6 +199,22 @@ class Draw(unittest.TestCase):
                         self.assertGreaterEqual(x - left, -12)
                         self.assertLessEqual(x - left + length, width + 12)
                         self.assertTrue(0 <= y <= height)
+
+    def test_the_stamp_is_on_every_chart_and_is_only_text(self):
+        charts = [c for _, c in plots.build(model_of(synthetic_run.samples(replicates=6))) if not isinstance(c, str)]
+        for chart in charts:
+            self.assertEqual(words_of(plots.draw(chart, "environment grade B; here")).count("environment grade B; here"), 1,
+                             chart.name)
+        for string in hostile.STRINGS:
+            with tempfile.TemporaryDirectory() as home:
+                here = os.getcwd()
+                try:
+                    os.chdir(home)
+                    svg = plots.draw(charts[-1], string)
+                    self.assertEqual(os.listdir(home), [])
+                finally:
+                    os.chdir(here)
+                self.assertEqual(hostile.controls_in(svg.replace("\t", "")), [])
 
     def test_hostile_names_run_nothing(self):
         for string in hostile.STRINGS:

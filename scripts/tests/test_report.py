@@ -1,5 +1,6 @@
 """report: one page that needs nothing else, whatever is in the run."""
 
+import io
 import json
 import os
 import re
@@ -15,11 +16,11 @@ sys.path[:0] = [os.path.join(HERE, ".."), HERE]
 
 import hostile  # noqa: E402
 import synthetic_run as synthetic  # noqa: E402
-from lib import errors, plots, report, report_words, samples  # noqa: E402
+from lib import claims, errors, plots, report, report_words, samples  # noqa: E402
 from test_html import Outline, active_content  # noqa: E402
 
 HAVE_GNUPLOT = shutil.which("gnuplot") is not None
-SECTIONS = ["verdicts", "environment", "hero", "spawn", "switch", "channel", "stack", "memory", "sync", "wake",
+SECTIONS = ["verdicts", "environment", "hero", "claims", "spawn", "switch", "channel", "stack", "memory", "sync", "wake",
             "parallel", "syscall", "io", "limits", "absent", "noise", "provenance"]
 
 
@@ -136,10 +137,34 @@ class Whole(unittest.TestCase):
                            "of the yields were empty", "limit reached at n=32420: EAGAIN", "32,420"):
                 self.assertIn(reason, words.replace("\\", ""))
 
-    def test_what_is_not_built_is_said(self):
+    def test_the_grade_what_decides_it_and_the_way_to_the_next_are_told(self):
         for page in self.pages:
-            self.assertIn("Not graded", page)
-            self.assertIn("claims scorecard are not built", page)
+            words = " ".join(Outline(page).words)
+            self.assertRegex(words, "Grade [A-D]: ")
+            self.assertIn("Decided by: ", words)
+            self.assertIn("would take: ", words)
+
+    @unittest.skipUnless(HAVE_GNUPLOT, "gnuplot is not installed")
+    def test_the_grade_is_on_every_chart(self):
+        letter = re.search("Grade ([A-D]): ", self.pages[0]).group(1)
+        self.assertEqual(self.pages[0].count("environment grade %s; synthetic-2cpu-8g, 2024-01-02" % letter),
+                         self.pages[0].count("<svg"))
+
+    def test_every_claim_has_its_verdict_its_figure_and_its_cells(self):
+        section = self.pages[1].split("## What is said of goroutines and threads")[1].split("## Group")[0]
+        table, parts = section.split("How each verdict comes about")
+        for number, text, rule, _ in claims.CLAIMS:
+            row = next(line for line in table.splitlines() if line.startswith("| %s |" % number))
+            self.assertRegex(row, r"\| (holds|holds in part|does not hold here|not decided|not measured) \|")
+            self.assertIn(report_words.markdown(text), row)
+            self.assertIn(report_words.markdown(rule), parts)
+        self.assertIn("memory/parked/n:10000/P:2", parts)
+
+    def test_the_first_sentences_carry_their_intervals(self):
+        first = next(line for line in self.pages[1].splitlines() if line.startswith("- Creating one task"))
+        self.assertRegex(first, r"gt takes 1/\d+(\.\d+)? \(1/[\d.,]+ to 1/[\d.,]+\) of pthread-pool, the fastest way of OS "
+                                r"threads, and 1/\d+ \(1/\d+ to 1/\d+\) of pthread;")
+        self.assertIn("Tasks alive at once, and what stopped them: gt 1,048,576", self.pages[1])
 
     def test_commands_and_provenance(self):
         for page in self.pages:
@@ -159,7 +184,7 @@ class Runs(Stored):
         self.assertEqual([os.path.basename(p) for p in report.write(self.dir, formats=("md",))], ["report.md"])
         self.assertFalse(os.path.exists(os.path.join(self.dir, "report.html")))
         with self.assertRaises(errors.UsageError):
-            report.write(self.dir, formats=("pdf",))
+            report.write(self.dir, formats=("odt",))
 
     def test_a_run_of_one_sample(self):
         page, _ = self.write(lines=[synthetic.sample("spawn/one/P:1", "gt", 50.0)])
@@ -181,6 +206,72 @@ class Runs(Stored):
             self.assertIn("the run was interrupted", words)
             self.assertIn("would take 99 s", words)
             self.assertIn("4711", words)
+
+
+class Formats(Stored):
+    @unittest.skipUnless(HAVE_GNUPLOT, "gnuplot is not installed")
+    def test_pdf_and_png_are_files_of_charts_and_a_preview_writes_none(self):
+        synthetic.write(self.dir, lines=[line for line in synthetic.samples(replicates=6)
+                                         if line["cell"].startswith(("spawn/one", "memory/parked"))])
+        for kind, head in (("pdf", b"%PDF-"), ("png", b"\x89PNG")):
+            paths = report.write(self.dir, formats=(kind,))
+            self.assertGreater(len(paths), 3)
+            for path in paths:
+                self.assertTrue(path.endswith("." + kind))
+                with open(path, "rb") as handle:
+                    self.assertTrue(handle.read(8).startswith(head), path)
+        shutil.rmtree(os.path.join(self.dir, "charts"))
+        before, out = sorted(os.listdir(self.dir)), io.StringIO()
+        report.preview(self.dir, out)
+        self.assertEqual(sorted(os.listdir(self.dir)), before)
+        self.assertIn("one/P:1", out.getvalue())
+        self.assertEqual(hostile.controls_in(out.getvalue()), [])
+
+    def test_what_needs_gnuplot_says_so(self):
+        synthetic.write(self.dir, replicates=6)
+        with mock.patch.object(plots, "version", return_value=None):
+            for ask in (lambda: report.write(self.dir, formats=("pdf",)), lambda: report.preview(self.dir, io.StringIO())):
+                with self.assertRaises(errors.UnsupportedError):
+                    ask()
+
+
+class Beside(Stored):
+    """Two runs side by side; both are made up."""
+
+    def pages_beside(self, **changes):
+        other = os.path.join(os.path.dirname(self.dir), "other")
+        lines = synthetic.samples(replicates=6)
+        synthetic.write(self.dir, lines=lines)
+        synthetic.write(other, lines=lines, machine_changes=dict({"machine": "synthetic-other"}, **changes))
+        for place in (self.dir, other):
+            with open(os.path.join(place, "calibration.jsonl"), "w", encoding="ascii") as handle:
+                handle.write(json.dumps({"schema": "greenbench.calibration/1", "at": "first", "utc": "2024-01-02T03:04:05Z",
+                                         "cpus": [0, 1], "clock_ns": 20.0, "chain_ns": 2.0, "empty_ns": 0.5,
+                                         "line_ns": 60.0, "status": "ok"}) + "\n")
+        path, = report.write(self.dir, formats=("html",), beside=[other])
+        with open(path, encoding="utf-8") as handle:
+            return handle.read()
+
+    @unittest.skipUnless(HAVE_GNUPLOT, "gnuplot is not installed")
+    def test_raw_normalised_and_own_ratios_stand_side_by_side(self):
+        page = self.pages_beside()
+        section = page.split('<section id="machines">')[1].split("</section>")[0]
+        self.assertEqual(section.count("<svg"), 3)
+        for words in ("A: synthetic-2cpu-8g", "B: synthetic-other", "environment grades: A ",
+                      "dependent multiplication takes on that machine (2.00 ns, 2.00 ns)"):
+            self.assertIn(words, section)
+
+    def test_what_measured_something_else_is_shown_and_not_divided(self):
+        with mock.patch.object(plots, "version", return_value=None):
+            page = self.pages_beside(hashes={"definition": "e" * 16, "implementation": "i" * 16, "toolchain": "t" * 16})
+        section = page.split('<section id="machines">')[1].split("</section>")[0]
+        self.assertIn("the definition hashes differ", section)
+        self.assertNotIn("normalised. ", section)
+        self.assertEqual(section.count("Not drawn"), 1)
+
+    def test_too_many_runs_are_refused(self):
+        with self.assertRaises(errors.UsageError):
+            report.write(self.dir, beside=["x"] * 9)
 
 
 class WithoutGnuplot(Stored):
