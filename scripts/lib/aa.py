@@ -14,7 +14,7 @@ labels is a run of its own in this), and the noise floor of the whole measuremen
 import math
 import os
 
-from . import errors, machine, progress, runner, samples, selection, stats, store, turns
+from . import calibrating, errors, machine, progress, runner, samples, selection, stats, store, turns
 from . import bench as bench_module
 from . import costs, planning
 from . import run as run_module
@@ -97,7 +97,7 @@ def _take_turns(settings, bench, cells, pairs, path, display):
     try:
         with runner.Interrupts() as interrupts:
             turns.Turns(variants, units, settings.profile, run_module.options_of(settings), interrupts, display,
-                        keep).run(ROUNDS, settings.seed)
+                        keep, [calibrating.Calibrations(path, bench.directory)]).run(ROUNDS, settings.seed)
     except runner.Interrupted:
         display.note("interrupted: nothing can be said of so few; what was measured is in %s" % path)
         raise KeyboardInterrupt from None

@@ -14,7 +14,7 @@ import argparse
 import re
 import sys
 
-from . import compare_judge, compare_sides, compare_tables, errors, selection, stats
+from . import calibrating, compare_judge, compare_sides, compare_tables, errors, selection, stats
 from .compare_tables import say
 
 MAX_GATE = 1000.0
@@ -116,6 +116,8 @@ def of_runs(words, gate, out):
         raise errors.UsageError("compare: name a backend on both sides or on neither")
     for letter, side in (("A", a), ("B", b)):
         say(out, "%s: %s" % (letter, side.name()))
+        if side is a or a.model is not b.model:
+            say(out, calibrating.grade_line(side.machine, side.model.run.calibrations))
         for note in side.model.run.notes:
             say(out, "note: %s: %s" % (letter, note))
     if a.model is not b.model:

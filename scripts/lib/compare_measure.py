@@ -6,7 +6,7 @@ later pairs their rounds again. What must be equal is looked at before anything 
 
 import os
 
-from . import compare_build, compare_sides, errors, machine, progress, runner, samples, store, turns
+from . import calibrating, compare_build, compare_sides, errors, machine, progress, runner, samples, store, turns
 from . import run as run_module
 
 ROUNDS = 12
@@ -91,7 +91,8 @@ class _Session:
             units = [turns.Unit(*cell) for cell in cells]
             with runner.Interrupts() as interrupts:
                 turns.Turns(variants, units, self.settings.profile, run_module.options_of(self.settings), interrupts,
-                            self.display, lambda label, unit, sample: stores[label].add(sample)
+                            self.display, lambda label, unit, sample: stores[label].add(sample),
+                            [calibrating.Calibrations(path, b.bench.directory) for path, b in zip(paths, self.built)]
                             ).run(self.request.rounds, self.settings.seed)
         except runner.Interrupted:
             self.display.note("interrupted: what was measured is kept")

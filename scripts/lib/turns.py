@@ -8,7 +8,7 @@ same number of its rounds: what the fastest needs for the length that a process 
 import random
 import typing
 
-from . import profiles, runner, session
+from . import doctor, profiles, runner, session
 
 KINDS = session.PAIRED
 
@@ -40,16 +40,19 @@ class Unit(typing.NamedTuple):
 
 
 class Turns:
-    """units: what is measured. keep(label, unit, sample): stores one."""
+    """units: what is measured. keep(label, unit, sample): stores one. calibrations: [calibrating.Calibrations], of each
+    run that is written."""
 
-    def __init__(self, variants, units, profile, options, interrupts, display, keep):
+    def __init__(self, variants, units, profile, options, interrupts, display, keep, calibrations=()):
         self.variants = {v.label: v for v in variants}
         self.units, self.profile, self.options = units, profile, options
         self.interrupts, self.display, self.keep = interrupts, display, keep
+        self.calibrations = calibrations
         self.rounds, self.order = {}, 0     # rounds: {(cell, backend): number}
         self.over = set()                   # (label, unit) that ended badly once
 
     def run(self, rounds, seed):
+        self._calibrate("first")
         for unit in {unit[:2]: unit for unit in self.units}.values():
             self._pilot(unit)
         left = [unit for unit in self.units if unit[:2] in self.rounds]
@@ -58,8 +61,15 @@ class Turns:
             if number != last:
                 self.display.note("round %d of %d" % (number + 1, rounds))
                 last = number
+                if number == rounds // 2:
+                    self._calibrate("middle")
             if (label, unit) not in self.over:
                 self._process(unit, label, number)
+        self._calibrate("last")
+
+    def _calibrate(self, at):
+        for one in self.calibrations:
+            one.take(at, self.interrupts)
 
     def _exe(self, unit, label):
         return self.variants[label].paths[unit.backend]
@@ -82,6 +92,10 @@ class Turns:
         self.interrupts.check()
         sample = runner.measure(self._exe(unit, label), unit.cell, unit.backend, self.rounds[unit[:2]], self.options,
                                 self.interrupts)
+        lines = self.calibrations[0].lines if self.calibrations else ()
+        reason = doctor.below_empty_loop(sample, lines)
+        if reason:
+            sample.update(status="failed", reason=reason)
         self._store(unit, label, sample, number)
 
     def _store(self, unit, label, sample, number):
