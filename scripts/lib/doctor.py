@@ -19,10 +19,10 @@ below_empty_loop = doctor_calibration.below_empty_loop
 
 def complete(found, calibrations=()):
     """The findings, and those of the calibrations: steal over the run stands in the place of steal since boot."""
-    result = list(found)
-    drift = doctor_calibration.drift_finding(calibrations)
-    if drift:
-        result.insert(0, drift)
+    result = list(found) or [doctor_rules.finding("findings", doctor_rules.UNKNOWN, "C", "no finding was recorded",
+                                                  "run again, or store what greenbench doctor finds")]
+    result[:0] = [one for one in (doctor_calibration.drift_finding(calibrations),
+                                  doctor_calibration.distance_finding(calibrations)) if one]
     share = doctor_calibration.stolen(calibrations)
     for index, one in enumerate(result):
         if one["id"] == "steal" and share is not None and (share or one.get("value") != 0.0):

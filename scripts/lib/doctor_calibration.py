@@ -4,7 +4,7 @@
                                         the executable does: then "status" is "failed" and "reason" says why
     below_empty_loop(sample, lines)     None, or one line that says why a result cannot be true. Pure.
     drift(lines)                        how far chain_ns went between the slowest and the fastest calibration
-    drift_finding(lines), stolen(lines) for doctor.complete()
+    drift_finding(lines), distance_finding(lines), stolen(lines) for doctor.complete()
 
 A line: schema, at (first, middle, last), utc, cpus, clock_ns (one reading of the clock), chain_ns (one multiply of a
 dependent chain), empty_ns (one turn of an empty loop), cycle_ns (the least that a cycle can take), line_ns (round trip of a cache line between the two CPUs, null
@@ -19,6 +19,7 @@ from . import doctor_facts, doctor_rules, profiles, runner, schema, strictjson
 
 SCHEMA = "greenbench.calibration/1"
 MAX_DRIFT = 0.03
+MAX_DISTANCE = 1.5      # times; a hardware thread, a core and a socket away are 2 to 10 times apart
 MIN_TICKS = 1000        # of all CPUs together, some seconds: fewer say nothing about a per cent
 SECONDS = 30            # the executable takes 0.3; the rest is a machine that has no time for it
 NUMBERS = ("clock_ns", "chain_ns", "empty_ns", "cycle_ns", "line_ns")
@@ -54,6 +55,19 @@ def drift_finding(calibrations):
     if found > MAX_DRIFT:
         return doctor_rules.finding("calibration", float("%.3g" % found), "D", "calibration drift: " + text, remedy)
     return doctor_rules.finding("calibration", float("%.3g" % found), "A", text, remedy)
+
+
+def distance_finding(calibrations):
+    """Whether the two CPUs stayed as far from each other as they were; None where fewer than two calibrations know."""
+    found = _good(calibrations, "line_ns")
+    if len(found) < 2:
+        return None
+    value = "%.0f to %.0f ns" % (min(found), max(found))
+    remedy = "measure on bare metal, or on a host that pins this machine's CPUs"
+    if max(found) > MAX_DISTANCE * min(found):
+        return doctor_rules.finding("cpu_distance", value, "C", "a cache line's way to the other CPU and back changed: the host"
+                                    " moves the CPUs about, and cells on two CPUs with them", remedy)
+    return doctor_rules.finding("cpu_distance", value, "A", "a cache line's way to the other CPU and back", remedy)
 
 
 def stolen(calibrations):

@@ -108,7 +108,7 @@ def _ns(nanoseconds):
 def _brief(rest, width):
     """Names with values, as many to a line as fit; a value that is too long is cut."""
     cells = [_cut("%s %s" % (one["id"], value(one)), min(width - 2, MAX_VALUE)) for one in rest
-             if one["id"] != "calibration"]     # it has its own paragraph
+             if one["id"] not in ("calibration", "cpu_distance")]     # they have their own paragraph
     found, line = [], " "
     for cell in cells:
         room = -(-(len(line) + 1) // 26) * 26 if len(line) > 1 else 2   # columns of 26

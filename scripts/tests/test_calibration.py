@@ -37,7 +37,16 @@ class JudgeTest(unittest.TestCase):
         self.assertIn("calibration drift", deciding[0]["text"])
 
     def test_the_drift_is_that_of_the_chain_alone(self):
-        self.assertEqual(self.grade(line(), line(clock_ns=90.0, empty_ns=0.6, line_ns=900.0)), ("A", []))
+        self.assertEqual(self.grade(line(), line(clock_ns=90.0, empty_ns=0.6, line_ns=140.0)), ("A", []))
+
+    def test_two_cpus_that_are_moved_about_are_c(self):
+        self.assertEqual(self.grade(line(), line(line_ns=149.0)), ("A", []))
+        self.assertEqual(self.grade(line(), line(line_ns=151.0), line()), ("C", ["cpu_distance"]))
+        self.assertEqual(self.grade(line(line_ns=None), line(line_ns=None)), ("A", []))    # one CPU
+
+    def test_no_findings_at_all_are_not_taken_for_harmless(self):
+        self.assertEqual(doctor.grade([])[0], "C")
+        self.assertEqual(doctor.ladder([])[0], "A")
 
     def test_without_two_calibrations_the_drift_is_unknown(self):
         self.assertEqual(self.grade(), ("A", []))          # a run that has not begun
@@ -67,7 +76,7 @@ class JudgeTest(unittest.TestCase):
             one = dict.fromkeys(LINE, value)
             for status in ("ok", "invalid", "failed"):
                 lines = [dict(one, status=status), dict(one, status=status)]
-                self.assertNotEqual(doctor.grade(GOOD, lines)[0], "C")
+                doctor.grade(GOOD, lines)
                 self.assertIsNone(doctor.below_empty_loop(sample(1e-9, env=value), []))
                 doctor.below_empty_loop(sample(0.5, env=value), lines)
 
