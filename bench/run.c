@@ -12,7 +12,8 @@
 
 enum {
     SPIN_DEFAULT_NS = 50000,
-    ROUNDS_MAX = 1000000000,  /* what --rounds takes */
+    ROUNDS_MAX = 1000000000, /* what --rounds takes */
+    PILOT_ROUNDS_MAX = 1 << 29,
     KERNEL_MEMORY_FROM = 1000 /* tasks, from which kernel memory per task is quoted */
 };
 
@@ -271,8 +272,9 @@ void run_measure(struct run *r)
 static uint64_t more_rounds(uint64_t rounds, uint64_t region_ns, uint64_t wanted_ns)
 {
     const uint64_t factor = wanted_ns / (region_ns + 1) + 1;
+    const uint64_t more = rounds * (factor < 2 ? 2 : factor > 16 ? 16 : factor);
 
-    return rounds * (factor < 2 ? 2 : factor > 16 ? 16 : factor);
+    return more < PILOT_ROUNDS_MAX ? more : PILOT_ROUNDS_MAX;
 }
 
 /* A quarter of the target is long enough to extrapolate from. */
@@ -287,7 +289,7 @@ static void root_pilot(void *arg)
         if (r->status != STATUS_OK && r->status != STATUS_INVALID)
             return;
         region = (uint64_t)(r->bench.end_ns - r->bench.begin_ns);
-        if (single(r) || region >= root->target_ns / 4 || rounds >= UINT64_C(1) << 29)
+        if (single(r) || region >= root->target_ns / 4 || rounds >= PILOT_ROUNDS_MAX)
             break;
     }
     r->ns_per_round = (double)region / (double)rounds;

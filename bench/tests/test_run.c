@@ -381,7 +381,7 @@ static void more_cpus_than_there_are_is_skipped(void **state)
     assert_int_equal(runs, 0);
 }
 
-static void a_pilot_reaches_its_target_in_powers_of_two(void **state)
+static void a_pilot_reaches_its_target_step_by_step(void **state)
 {
     const struct options o = {.spin_ns = -1, .time_budget = 20};
     char error[CELL_ERROR_MAX];
@@ -392,8 +392,9 @@ static void a_pilot_reaches_its_target_in_powers_of_two(void **state)
     run_pilot(&r, 10);
     assert_int_equal(r.status, STATUS_OK);
     assert_true(runs > 1);
-    for (unsigned i = 0; i < runs && i < 8; i++)
-        assert_int_equal(rounds_seen[i], 1 << i);
+    assert_int_equal(rounds_seen[0], 1);
+    for (unsigned i = 1; i < runs && i < 8; i++)
+        assert_in_range(rounds_seen[i], 2 * rounds_seen[i - 1], 16 * rounds_seen[i - 1]);
     assert_true(r.ns_per_round > 0);
     /* The region of the rounds it asks for is as long as was wanted. */
     assert_in_range(r.rounds * r.ns_per_round, 10000000 - 2 * r.ns_per_round, 10000001);
@@ -440,7 +441,7 @@ int main(void)
         JUDGED(a_backend_that_the_machine_refuses_is_skipped),
         JUDGED(a_backend_that_is_misused_fails),
         JUDGED(more_cpus_than_there_are_is_skipped),
-        JUDGED(a_pilot_reaches_its_target_in_powers_of_two),
+        JUDGED(a_pilot_reaches_its_target_step_by_step),
         JUDGED(a_pilot_of_next_to_nothing_stays_within_what_rounds_takes),
     };
 

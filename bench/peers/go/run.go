@@ -134,6 +134,24 @@ func (r *run) measure() {
 	r.measured = r.status == "ok" || r.status == "invalid"
 }
 
+const pilotRoundsMax = 1 << 29
+
+// moreRounds: the first rounds are cold, and more than 16 times as many would
+// be a guess.
+func moreRounds(rounds, region, wanted uint64) uint64 {
+	factor := wanted/(region+1) + 1
+	if factor < 2 {
+		factor = 2
+	}
+	if factor > 16 {
+		factor = 16
+	}
+	if rounds*factor > pilotRoundsMax {
+		return pilotRoundsMax
+	}
+	return rounds * factor
+}
+
 // pilot finds the rounds that make the region about target long. A quarter of
 // it is long enough to extrapolate from.
 func (r *run) pilot(targetMs uint64) {
@@ -144,13 +162,13 @@ func (r *run) pilot(targetMs uint64) {
 		r.rounds = 1 // there is nothing to time, and trying it is the cell
 		return
 	}
-	for r.rounds = 1; ; rounds *= 2 {
+	for r.rounds = 1; ; rounds = moreRounds(rounds, region, target/4) {
 		r.execute(rounds, false, rounds > 1)
 		if r.status != "ok" && r.status != "invalid" {
 			return
 		}
 		region = uint64(r.bench.regionNs())
-		if r.single() || region >= target/4 || rounds >= 1<<29 {
+		if r.single() || region >= target/4 || rounds >= pilotRoundsMax {
 			break
 		}
 	}
