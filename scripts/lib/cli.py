@@ -86,6 +86,9 @@ def main(argv, root):
     try:
         if sys.stdout is None:   # a file opened from now on would take its place
             raise errors.CannotWriteError("standard output is closed")
+        for stream in (sys.stdout, sys.stderr):   # which may know ASCII only
+            if hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="backslashreplace")
         status = command_of(argv, root)
         sys.stdout.flush()
         return status

@@ -132,7 +132,7 @@ def _figure(samples):
 
 
 def _plus_minus(width):
-    return "\u00b1%.2g %%" % (100 * width) if width < 1 else "\u00b1%.0f %%" % (100 * width)
+    return "+-%.2g %%" % (100 * width) if width < 1 else "+-%.0f %%" % (100 * width)
 
 
 def _bar(fraction):

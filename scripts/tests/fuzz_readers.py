@@ -116,7 +116,7 @@ def judge(words):
         if isinstance(sys.exc_info()[1], KeyboardInterrupt):
             raise
         return traceback.format_exc()
-    allowed = ACCEPTED + ((64,) if words[0] in ("compare", "merge") else ()) + ((64, 69) if words[0] == "run" else ())
+    allowed = ACCEPTED + {"compare": (64,), "merge": (64, 73)}.get(words[0], ()) + ((64, 69) if words[0] == "run" else ())
     if status not in allowed:
         return "exit status %d: %s" % (status, err.getvalue())
     if status == 65 and (len(err.getvalue().splitlines()) != 1 or not err.getvalue()[:-1].isprintable()):

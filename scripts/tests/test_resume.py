@@ -21,6 +21,7 @@ SEED = int(os.environ.get("GREENBENCH_SEED") or 1)
 ONE = "spawn/one/P:1"
 HANDOFF = "switch/handoff/P:1/place:same-pu"
 ASKED = ("--no-report", "--filter", ONE, "--filter", HANDOFF, "--backend", "gt,pthread,pthread-pool")
+LITTLE = ("--no-report", "--filter", ONE, "--backend", "gt,pthread")
 FIELDS = ("cell", "backend", "status", "replicate", "round", "order", "rounds")
 
 
@@ -29,9 +30,9 @@ class ResumeCase(support.Case):
         return self.greenbench("run", "--resume", run or self.only_run(), "--no-report", "--bench-dir",
                                self.path("bench"), *args, **extra)
 
-    def whole(self, folder="results"):
+    def whole(self, folder="results", asked=ASKED):
         """A run that nothing disturbed: what its samples say of their order."""
-        status, out, err = self.run_fakes(*ASKED, "--output", self.path(folder))
+        status, out, err = self.run_fakes(*asked, "--output", self.path(folder))
         self.assertEqual(status, 0, out + err)
         return self.lines(self.only_run(folder))
 
@@ -219,7 +220,7 @@ class KilledTest(ResumeCase):
 
     def test_nothing_is_lost_or_repeated(self):
         started = time.monotonic()
-        whole = self.whole("whole")
+        whole = self.whole("whole", LITTLE)
         seconds = (time.monotonic() - started) * 1.2
         rng = random.Random(SEED)
         print("seed %d, %d kills, %.1f s a run" % (SEED, KILLS, seconds), file=sys.stderr)
@@ -249,7 +250,7 @@ class KilledTest(ResumeCase):
     def killed_after(self, run, seconds):
         """Start or resume, kill after a while; whether it ended before."""
         asked = ["--resume", run, "--no-report"] if run else ["--quick", "--seed", "1", "--machine", "m",
-                                                              "--output", self.path("results"), *ASKED]
+                                                              "--output", self.path("results"), *LITTLE]
         child = subprocess.Popen(
             [sys.executable, os.path.join(support.SCRIPTS, "greenbench"), "run", "--bench-dir", self.path("bench")]
             + asked, env=self.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
