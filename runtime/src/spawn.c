@@ -18,9 +18,8 @@ static int check_attr(const gt_attr *attr, uint8_t *ret_class, uint16_t *ret_bou
     if (attr->flags & GT_BOUND) {
         if (attr->worker < 0 || attr->worker >= gti_rt.workers)
             return -EINVAL;
-        /* With one worker every task is bound to it. */
-        if (gti_rt.workers > 1)
-            *ret_bound = (uint16_t)(attr->worker + 1);
+        /* Also with one worker: there are spares. */
+        *ret_bound = (uint16_t)(attr->worker + 1);
     }
     return 0;
 }

@@ -61,9 +61,10 @@ static inline int task_group_spawn(task_group *g, void (*fn)(void *), void *arg,
 {
     if (!attr || (attr->slot < 0 && attr->stack_bytes == 0))
         return gt_group_spawn(g, fn, arg, NULL);
+    /* One worker is the only place there is; a bound task would take a slower way to it. */
     const gt_attr a = {
         .stack_size = attr->stack_bytes,
-        .flags = attr->slot >= 0 ? GT_BOUND : 0,
+        .flags = attr->slot >= 0 && gt_workers() > 1 ? GT_BOUND : 0,
         .worker = attr->slot >= 0 ? attr->slot : 0,
     };
     return gt_group_spawn(g, fn, arg, &a);
