@@ -466,7 +466,8 @@ static void connect_in_vain(void *arg)
     do {
         CHECK(n < (int)COUNT_OF(queued));
         queued[n] = tcp_socket();
-        err = connect_to(&addr, queued[n++], gt_now() + 20 * MS);
+        err = connect_to(&addr, queued[n], n == 0 ? GT_NEVER : gt_now() + 20 * MS);
+        n++;
     } while (err == 0);
     CHECK(err == -ETIMEDOUT && n > 1);
     int conn = gt_accept(listener, NULL, NULL, GT_NEVER);
