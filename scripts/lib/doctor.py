@@ -10,7 +10,7 @@ begun. Rules and grades: doctor_rules.py. Passed on from doctor_calibration.py, 
 calibrate(bench_dir, cpus, at) and below_empty_loop(sample, calibrations).
 """
 
-from . import doctor_calibration, doctor_rules
+from . import doctor_calibration, doctor_rules, doctor_told
 
 findings = doctor_rules.findings
 calibrate = doctor_calibration.calibrate
@@ -19,7 +19,7 @@ below_empty_loop = doctor_calibration.below_empty_loop
 
 def complete(found, calibrations=()):
     """The findings, and those of the calibrations: steal over the run stands in the place of steal since boot."""
-    result = list(found) or [doctor_rules.finding("findings", doctor_rules.UNKNOWN, "C", "no finding was recorded",
+    result = list(found) or [doctor_told.finding("findings", doctor_told.UNKNOWN, "C", "no finding was recorded",
                                                   "run again, or store what greenbench doctor finds")]
     result[:0] = [one for one in (doctor_calibration.drift_finding(calibrations),
                                   doctor_calibration.distance_finding(calibrations)) if one]

@@ -7,15 +7,16 @@
     drift_finding(lines), distance_finding(lines), stolen(lines) for doctor.complete()
 
 A line: schema, at (first, middle, last), utc, cpus, clock_ns (one reading of the clock), chain_ns (one multiply of a
-dependent chain), empty_ns (one turn of an empty loop), cycle_ns (the least that a cycle can take), line_ns (round trip of a cache line between the two CPUs, null
-with one), status (ok, invalid, failed), reason (null when ok), ticks (total and steal of /proc/stat since boot, null
-where it cannot be read). results/schema/calibration.schema.json says it exactly.
+dependent chain), empty_ns (one turn of an empty loop), cycle_ns (the least that a cycle can take), line_ns (round
+trip of a cache line between the two CPUs, null with one), status (ok, invalid, failed), reason (null when ok), ticks
+(total and steal of /proc/stat since boot, null where it cannot be read). results/schema/calibration.schema.json says
+it exactly.
 """
 
 import os
 
 from . import bench as bench_module
-from . import doctor_facts, doctor_rules, profiles, runner, schema, strictjson
+from . import doctor_facts, doctor_told, profiles, runner, schema, strictjson
 
 SCHEMA = "greenbench.calibration/1"
 MAX_DRIFT = 0.03
@@ -34,7 +35,7 @@ def drift(calibrations):
 
 
 def _good(calibrations, key):
-    values = [doctor_rules.as_number(c.get(key)) for c in calibrations if c.get("status") == "ok"]
+    values = [doctor_told.as_number(c.get(key)) for c in calibrations if c.get("status") == "ok"]
     return [v for v in values if v is not None and v > 0]
 
 
@@ -45,16 +46,17 @@ def drift_finding(calibrations):
     remedy = "fix the clock speed (governor, turbo), cool the machine, or leave noisy neighbours; then run again"
     wrong = next((c for c in calibrations if c.get("status") == "invalid"), None)
     if wrong:
-        return doctor_rules.finding("calibration", "invalid", "D", str(wrong.get("reason"))[:200], remedy)
+        return doctor_told.finding("calibration", "invalid", "D", str(wrong.get("reason"))[:200], remedy)
     found = drift(calibrations)
     if found is None:
         reason = next((c["reason"] for c in calibrations if c.get("reason")), "there is one only")
-        return doctor_rules.finding("calibration", doctor_rules.UNKNOWN, "B", "whether the clock speed changed is not known: %s"
-                                    % str(reason)[:200], "let the run come to its end, or run again")
+        return doctor_told.finding("calibration", doctor_told.UNKNOWN, "B",
+                                   "whether the clock speed changed is not known: %s"
+                                   % str(reason)[:200], "let the run come to its end, or run again")
     text = "a chain of multiplications took %.1f %% longer at one time than at another" % (100 * found)
     if found > MAX_DRIFT:
-        return doctor_rules.finding("calibration", float("%.3g" % found), "D", "calibration drift: " + text, remedy)
-    return doctor_rules.finding("calibration", float("%.3g" % found), "A", text, remedy)
+        return doctor_told.finding("calibration", float("%.3g" % found), "D", "calibration drift: " + text, remedy)
+    return doctor_told.finding("calibration", float("%.3g" % found), "A", text, remedy)
 
 
 def distance_finding(calibrations):
@@ -65,9 +67,10 @@ def distance_finding(calibrations):
     value = "%.0f to %.0f ns" % (min(found), max(found))
     remedy = "measure on bare metal, or on a host that pins this machine's CPUs"
     if max(found) > MAX_DISTANCE * min(found):
-        return doctor_rules.finding("cpu_distance", value, "C", "a cache line's way to the other CPU and back changed: the host"
-                                    " moves the CPUs about, and cells on two CPUs with them", remedy)
-    return doctor_rules.finding("cpu_distance", value, "A", "a cache line's way to the other CPU and back", remedy)
+        return doctor_told.finding("cpu_distance", value, "C",
+                                   "a cache line's way to the other CPU and back changed: the host"
+                                   " moves the CPUs about, and cells on two CPUs with them", remedy)
+    return doctor_told.finding("cpu_distance", value, "A", "a cache line's way to the other CPU and back", remedy)
 
 
 def stolen(calibrations):
@@ -75,11 +78,12 @@ def stolen(calibrations):
     found = [c["ticks"] for c in calibrations if isinstance(c.get("ticks"), dict)]
     if len(found) < 2:
         return None
-    total, steal = (doctor_rules.as_number(found[-1].get(k)) for k in ("total", "steal"))
-    total_0, steal_0 = (doctor_rules.as_number(found[0].get(k)) for k in ("total", "steal"))
-    if None in (total, steal, total_0, steal_0) or total - total_0 < MIN_TICKS or not 0 <= steal - steal_0 <= total - total_0:
+    total, steal = (doctor_told.as_number(found[-1].get(k)) for k in ("total", "steal"))
+    total_0, steal_0 = (doctor_told.as_number(found[0].get(k)) for k in ("total", "steal"))
+    if None in (total, steal, total_0, steal_0):
         return None
-    return (steal - steal_0) / (total - total_0)
+    passed, taken = total - total_0, steal - steal_0
+    return taken / passed if passed >= MIN_TICKS and 0 <= taken <= passed else None
 
 
 def below_empty_loop(sample, calibrations):
@@ -89,17 +93,18 @@ def below_empty_loop(sample, calibrations):
     busy sibling of its core takes two cycles; what ran later may have had the core to itself, so that the bound is no
     more than a cycle. The clock speed may be up to MAX_DRIFT higher than in any calibration. Samples without a
     figure, or without a good calibration to hold them against, pass."""
-    figure = doctor_rules.as_number(sample.get("ns_per_op"))
+    figure = doctor_told.as_number(sample.get("ns_per_op"))
     floors = _good(calibrations, "empty_ns") + _good(calibrations, "cycle_ns")
     if sample.get("status") != "ok" or figure is None or not floors:
         return None
     env = sample.get("env")
-    cpus = doctor_rules.as_number(env.get("P")) if isinstance(env, dict) else None
+    cpus = doctor_told.as_number(env.get("P")) if isinstance(env, dict) else None
     bound = min(floors) / max(1, cpus or 1) / (1 + MAX_DRIFT)
     if figure >= bound:
         return None
     return ("%s on %s: %.3g ns is less than the %.3g ns of a turn of an empty loop%s: what it measures did not happen"
-            % (sample.get("cell"), sample.get("backend"), figure, bound, " on %d CPUs" % cpus if cpus and cpus > 1 else ""))
+            % (sample.get("cell"), sample.get("backend"), figure, bound,
+               " on %d CPUs" % cpus if cpus and cpus > 1 else ""))
 
 
 # --- measuring ---

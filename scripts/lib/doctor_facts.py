@@ -131,7 +131,8 @@ class Facts:
         if self.arch() != "x86":
             return UNKNOWN
         flags = self.field("/proc/cpuinfo", "flags").split()
-        return " ".join(f for f in ("constant_tsc", "nonstop_tsc", "tsc_known_freq", "tsc_reliable") if f in flags) or "none"
+        wanted = ("constant_tsc", "nonstop_tsc", "tsc_known_freq", "tsc_reliable")
+        return " ".join(f for f in wanted if f in flags) or "none"
 
     def cores_alike(self):
         """False where some cores are slower by construction; "unknown" where nothing says so."""

@@ -45,10 +45,14 @@ class FakeMachine:
         return self
 
     def metal(self):
-        self.put("proc/cpuinfo", X86 % "").put("proc/meminfo", MEMINFO % (0, 0)).put("proc/loadavg", "0.04 0.03 0.01 1/100 1")
-        self.put("proc/stat", "cpu  1000 0 1000 97000 0 0 0 0 0 0\ncpu0 500 0 500 48500 0 0 0 0 0 0\ncpu1 500 0 500 48500 0 0 0 0 0 0")
-        self.put("proc/version", "Linux version 6.1 (cc) #1 SMP PREEMPT_DYNAMIC").put("proc/cmdline", "root=UUID=secret preempt=none")
-        self.puts("proc/sys/kernel/", osrelease="6.1.0-example", pid_max="4194304", numa_balancing="0", nmi_watchdog="0",
+        self.put("proc/cpuinfo", X86 % "").put("proc/meminfo", MEMINFO % (0, 0)).put("proc/loadavg",
+                                                                                     "0.04 0.03 0.01 1/100 1")
+        self.put("proc/stat",
+                 "cpu  1000 0 1000 97000 0 0 0 0 0 0\ncpu0 500 0 500 48500 0 0 0 0 0 0\ncpu1 500 0 500 48500 0 0 0 0 0 0")
+        self.put("proc/version", "Linux version 6.1 (cc) #1 SMP PREEMPT_DYNAMIC").put("proc/cmdline",
+                                                                                      "root=UUID=secret preempt=none")
+        self.puts("proc/sys/kernel/", osrelease="6.1.0-example", pid_max="4194304", numa_balancing="0",
+                  nmi_watchdog="0",
                   randomize_va_space="0", sched_autogroup_enabled="0")
         self.put("proc/sys/kernel/threads-max", "200000")
         self.puts("proc/sys/vm/", max_map_count="1048576", overcommit_memory="0", swappiness="60")
@@ -77,7 +81,8 @@ class FakeMachine:
 
     def guest(self):
         """A virtual machine whose host took 3 % away."""
-        self.metal().put("proc/cpuinfo", X86 % " hypervisor").drop(CPU + "cpufreq").drop(CPU + "cpu0").drop(CPU + "cpu1")
+        self.metal().put("proc/cpuinfo",
+                         X86 % " hypervisor").drop(CPU + "cpufreq").drop(CPU + "cpu0").drop(CPU + "cpu1")
         self.drop(CPU + "intel_pstate").put(CPU + "smt/control", "notsupported")
         self.put(CLOCK + "available_clocksource", "tsc kvm-clock")
         return self.put("proc/stat", "cpu  10000 0 10000 77000 0 0 0 3000 0 0\ncpu0 1 0 1 1 0 0 0 1 0 0")
@@ -86,7 +91,8 @@ class FakeMachine:
         """In a control group below one that may use 1.5 CPUs, with a filter of system calls."""
         self.metal().put("proc/self/cgroup", "0::/pod/app").put("proc/self/status", STATUS % (2, "0-1"))
         self.put("sys/fs/cgroup/pod/app/cpu.max", "max 100000").put("sys/fs/cgroup/pod/cpu.max", "150000 100000")
-        self.put("sys/fs/cgroup/pod/app/cpu.stat", "usage_usec 1\nnr_throttled 12").put("sys/fs/cgroup/pod/pids.max", "512")
+        self.put("sys/fs/cgroup/pod/app/cpu.stat", "usage_usec 1\nnr_throttled 12").put("sys/fs/cgroup/pod/pids.max",
+                                                                                        "512")
         return self.put("sys/fs/cgroup/pod/app/pids.max", "max")
 
     def arm64(self):

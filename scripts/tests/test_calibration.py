@@ -51,10 +51,12 @@ class JudgeTest(unittest.TestCase):
     def test_without_two_calibrations_the_drift_is_unknown(self):
         self.assertEqual(self.grade(), ("A", []))          # a run that has not begun
         self.assertEqual(self.grade(line()), ("B", ["calibration"]))
-        self.assertEqual(self.grade(line(), line(status="failed", chain_ns=None, reason="no room")), ("B", ["calibration"]))
+        self.assertEqual(self.grade(line(), line(status="failed", chain_ns=None, reason="no room")), ("B",
+                                                                                                      ["calibration"]))
 
     def test_a_calibration_that_cannot_be_true_is_d(self):
-        self.assertEqual(self.grade(line(), line(), line(status="invalid", reason="below a cycle")), ("D", ["calibration"]))
+        self.assertEqual(self.grade(line(), line(), line(status="invalid", reason="below a cycle")), ("D",
+                                                                                                      ["calibration"]))
 
     def test_the_steal_of_the_run_stands_in_the_place_of_that_since_boot(self):
         def ticks(total, steal):

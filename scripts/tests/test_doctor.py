@@ -81,7 +81,8 @@ class MachinesTest(Case):
         os.makedirs(self.path("root"))
         letter, deciding = self.grade()
         self.assertEqual((letter, deciding), ("C", ["governor"]))   # it may be a guest
-        known = [f for f in doctor.findings(self.machine()) if f["id"] in ("load", "steal", "turbo", "smt", "aslr", "thp")]
+        known = [f for f in doctor.findings(self.machine()) if f["id"] in ("load", "steal", "turbo", "smt", "aslr",
+                                                                           "thp")]
         self.assertEqual({(f["value"], f["grade"]) for f in known}, {("unknown", "B")})
 
     def test_a_container_with_a_quota_is_c(self):
@@ -193,7 +194,8 @@ class RulesTest(Case):
     def test_the_integrity_list_is_complete(self):
         self.fake().metal()
         names = {one["id"] for one in doctor.findings(self.machine())}
-        self.assertLessEqual({"governor", "turbo", "smt", "mitigations", "hypervisor", "steal", "clocksource", "psi", "load",
+        self.assertLessEqual({"governor", "turbo", "smt", "mitigations", "hypervisor", "steal", "clocksource", "psi",
+                              "load",
                               "thp", "aslr", "timer_slack_ns", "cpu_quota", "cpuset", "pid_max", "threads_max",
                               "max_map_count", "rlimit_nproc", "rlimit_nofile", "rlimit_memlock", "build", "libraries",
                               "swap", "isolation", "interrupts", "cpufreq_driver", "microcode", "preempt", "ksm", "tsc"}, names)
