@@ -40,7 +40,9 @@ def add_arguments(parser):
     selection.add_selection(measured)
     parser.set_defaults(profile="quick")
     measured.add_argument("--replicates", type=selection.number(1, 10000), metavar="N",
-                          help="processes of each cell on each side (default: 12)")
+                          help="rounds, each of which is a value of each cell on each side (default: 12)")
+    measured.add_argument("--best-of", type=selection.number(1, 100), metavar="N",
+                          help="processes of each side in a round, of which the fastest counts (default: 3)")
     measured.add_argument("--machine", metavar="NAME", help="the machine's name in the results folder")
     measured.add_argument("--output", metavar="DIR", help="the results folder (default: results/local)")
     measured.add_argument("--seed", type=selection.number(0, 2 ** 63 - 1), metavar="N",
@@ -78,11 +80,11 @@ def _backends(args, out):
 
 
 def _refuse_measuring(args):
-    given = [name for name in ("filter", "backend", "place", "replicates", "machine", "output", "seed")
+    given = [name for name in ("filter", "backend", "place", "replicates", "best_of", "machine", "output", "seed")
              if getattr(args, name) not in (None, [])]
     if given:
         raise errors.UsageError("compare: --%s is for what is measured now, revisions and builds; runs are compared as"
-                                " they are" % given[0])
+                                " they are" % given[0].replace("_", "-"))
 
 
 def _measured(args, words, out):
@@ -97,7 +99,7 @@ def _measured(args, words, out):
     settings = selection.settings(args, ("machine", "output", "seed"))
     try:
         paths = compare_measure.measure(
-            compare_measure.Request(words, settings, args.replicates or compare_measure.ROUNDS), out)
+            compare_measure.Request(words, settings, args.replicates, args.best_of), out)
     except compare_measure.Refused as e:
         say(out, str(e))
         return e.status

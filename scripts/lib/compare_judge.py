@@ -18,10 +18,13 @@ class Row:
         self.corrected_p = self.corrected_run = self.verdict = None
         self.ratio = None
 
-    def relate(self, paired):
+    def relate(self, a, b):
+        """The sides that the two series are of say how."""
         if self.a.usable and self.b.usable:
-            if paired:
+            if a.model is b.model:
                 self.ratio = stats.paired_ratio(self.b.by_round, self.a.by_round)
+            elif interleaved(a, b):
+                self.ratio = stats.paired_ratio(fastest(self.b), fastest(self.a))
             else:
                 self.ratio = stats.unpaired_ratio(self.b.values, self.a.values)
 
@@ -60,12 +63,20 @@ def interleaved(a, b):
     return a.model is b.model or duel is not None and duel == b.model.run.plan.get("duel")
 
 
+def fastest(series):
+    """{round: its value}: of several processes of a round that took turns with the other side's, the fastest. Bursts of
+    other work add to some of them, and an interval of their medians would be that of the bursts."""
+    found = {}
+    for (number, _), value in series.by_round.items():
+        found[number] = min(value, found.get(number, value))
+    return found
+
+
 def rows_of(a, b, floor):
     """Every row, judged."""
     rows = [Row(*both) for both in pairs(a, b)]
-    paired = interleaved(a, b)
     for row in rows:
-        row.relate(paired)
+        row.relate(a, b)
     judge([row for row in rows if row.ratio is not None], floor)
     return rows
 
@@ -74,7 +85,7 @@ def floor_of(a, b):
     """The noise floor; of two runs that were measured in turns it is one, else the larger counts."""
     if interleaved(a, b) and a.model is not b.model:
         series = list(a.model.series.values()) + list(b.model.series.values())
-        return stats.noise_floor([s.values for s in series if s.state == "ok"])
+        return stats.noise_floor([[value for _, value in sorted(fastest(s).items())] for s in series if s.state == "ok"])
     floors = a.model.floor, b.model.floor
     return None if None in floors else max(floors, key=lambda floor: floor.log)
 

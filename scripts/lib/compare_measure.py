@@ -10,13 +10,15 @@ from . import calibrating, compare_build, compare_sides, errors, machine, progre
 from . import run as run_module
 
 ROUNDS = 12
+BEST_OF = 3     # processes of each side in a round
 
 
 class Request:
-    """words: two compare_sides.Word, BUILD or REVISION. settings: run.Settings. rounds: replicates."""
+    """words: two compare_sides.Word, BUILD or REVISION. settings: run.Settings. rounds: replicates. best_of: processes of each side
+    in a round, of which the fastest counts."""
 
-    def __init__(self, words, settings, rounds):
-        self.words, self.settings, self.rounds = words, settings, rounds
+    def __init__(self, words, settings, rounds=None, best_of=None):
+        self.words, self.settings, self.rounds, self.best_of = words, settings, rounds or ROUNDS, best_of or BEST_OF
 
 
 class Refused(errors.GreenbenchError):
@@ -71,9 +73,10 @@ class _Session:
         for path, document in zip(paths, self.machines):
             store.write_json(os.path.join(path, "machine.json"), document)
         self._write_plans(paths, duel, "running")
-        self.display.note("%d cell-backend pairs, %d rounds, two variants: %d processes; seed %d, results in %s and %s"
-                          % (len(cells), self.request.rounds, 2 * len(cells) * self.request.rounds,
-                             self.settings.seed, *paths))
+        each = self.request.rounds * self.request.best_of
+        self.display.note("%d cell-backend pairs, %d rounds of %d processes on each side: %d processes; seed %d, results"
+                          " in %s and %s" % (len(cells), self.request.rounds, self.request.best_of,
+                                             2 * len(cells) * each, self.settings.seed, *paths))
         state = "interrupted"
         try:
             self._measure(cells, paths)
@@ -93,7 +96,7 @@ class _Session:
                 turns.Turns(variants, units, self.settings.profile, run_module.options_of(self.settings), interrupts,
                             self.display, lambda label, unit, sample: stores[label].add(sample),
                             [calibrating.Calibrations(path, b.bench.directory) for path, b in zip(paths, self.built)]
-                            ).run(self.request.rounds, self.settings.seed)
+                            ).run(self.request.rounds, self.settings.seed, self.request.best_of)
         except runner.Interrupted:
             self.display.note("interrupted: what was measured is kept")
             raise KeyboardInterrupt from None
@@ -107,4 +110,4 @@ class _Session:
                 "schema": samples.PLAN_SCHEMA, "state": state, "interrupted": state == "interrupted",
                 "profile": self.settings.profile, "seed": self.settings.seed, "spin_ns": self.settings.spin_ns,
                 "filter": self.settings.filter, "place": self.settings.place, "duel": duel,
-                "replicates": self.request.rounds})
+                "replicates": self.request.rounds, "best_of": self.request.best_of})

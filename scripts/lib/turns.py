@@ -5,6 +5,7 @@ that what the machine does meanwhile hits all of them alike and rounds can be pa
 same number of its rounds: what the fastest needs for the length that a process should have.
 """
 
+import collections
 import random
 import typing
 
@@ -20,16 +21,17 @@ class Variant:
         self.label, self.paths = label, paths
 
 
-def schedule(units, labels, rounds, seed):
-    """Yield (round, unit, label) in the order in which the processes run."""
+def schedule(units, labels, rounds, seed, times=1):
+    """Yield (round, unit, label) in the order in which the processes run; times: of each in a round."""
     rng = random.Random(seed)
     units, labels = list(units), list(labels)
     for number in range(rounds):
         rng.shuffle(units)
         for unit in units:
-            rng.shuffle(labels)
-            for label in labels:
-                yield number, unit, label
+            for _ in range(times):
+                rng.shuffle(labels)
+                for label in labels:
+                    yield number, unit, label
 
 
 class Unit(typing.NamedTuple):
@@ -49,15 +51,16 @@ class Turns:
         self.interrupts, self.display, self.keep = interrupts, display, keep
         self.calibrations = calibrations
         self.rounds, self.order = {}, 0     # rounds: {(cell, backend): number}
+        self.counts = collections.Counter()  # of processes of (label, unit)
         self.over = set()                   # (label, unit) that ended badly once
 
-    def run(self, rounds, seed):
+    def run(self, rounds, seed, times=1):
         self._calibrate("first")
         for unit in {unit[:2]: unit for unit in self.units}.values():
             self._pilot(unit)
         left = [unit for unit in self.units if unit[:2] in self.rounds]
         last = None
-        for number, unit, label in schedule(left, self.variants, rounds, seed):
+        for number, unit, label in schedule(left, self.variants, rounds, seed, times):
             if number != last:
                 self.display.note("round %d of %d" % (number + 1, rounds))
                 last = number
@@ -99,7 +102,8 @@ class Turns:
         self._store(unit, label, sample, number)
 
     def _store(self, unit, label, sample, number):
-        sample.update(replicate=number, round=number, order=self.order)
+        sample.update(replicate=self.counts[label, unit], round=number, order=self.order)
+        self.counts[label, unit] += 1
         self.order += 1
         if sample["status"] in session.BAD or sample["status"] == "skipped":
             self.over.add((label, unit))

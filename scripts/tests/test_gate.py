@@ -60,14 +60,14 @@ class Builds(Measured):
         self.assertEqual(status, errors.FAILED)
         self.assertIn(out.getvalue(), first)
 
-    def test_each_round_has_each_cell_once_on_each_side_and_no_path_is_stored(self):
+    def test_each_round_has_each_cell_three_times_on_each_side_and_no_path_is_stored(self):
         a, b = self.builds(1.0)
         self.compare(a, b, *self.filters(*CELLS), "--replicates", "6")
         one, two = [self.samples(path) for path in self.runs()]
         for lines in (one, two):
             self.assertEqual(sorted((s["cell"], s["round"]) for s in lines),
-                             sorted((cell, number) for cell in CELLS for number in range(6)))
-        self.assertEqual(sorted(s["order"] for s in one + two), list(range(36)))
+                             sorted((cell, number) for cell in CELLS for number in range(6) for _ in range(3)))
+        self.assertEqual(sorted(s["order"] for s in one + two), list(range(108)))
         self.assertEqual({s["rounds"] for s in one}, {s["rounds"] for s in two})
         for path in self.runs():
             with open(os.path.join(path, "machine.json")) as f:
@@ -151,10 +151,10 @@ class Revisions(Measured):
 
 class Planted(unittest.TestCase):
     """A slow-down of 10 % in one cell is caught ten times in ten, no change at all never, at 12 rounds. The noise is
-    that of a quiet virtual machine: 3 % from round to round, skewed 1.5 % from process to process."""
+    that of a virtual machine with neighbours: a third of the processes cost up to half as much again, in bursts."""
 
     def side(self, values, label):
-        lines = [synthetic.sample(cell, "gt", value, number, order)
+        lines = [synthetic.sample(cell, "gt", value, order, order, round=number)
                  for order, (number, cell, one, value) in enumerate(values) if one == label]
         machine = synthetic.machine()
 
@@ -167,11 +167,12 @@ class Planted(unittest.TestCase):
 
     def gate(self, factor, seed):
         rng = random.Random(seed)
-        weather, values = {}, []
-        for number, cell, label in turns.schedule(CELLS, ("a", "b"), ROUNDS, seed):
-            shared = weather.setdefault((number, cell), math.exp(rng.gauss(0, 0.03)))
+        burst, values = False, []
+        for number, cell, label in turns.schedule(CELLS, ("a", "b"), ROUNDS, seed, 3):
+            burst = rng.random() < (0.6 if burst else 0.2)      # one in three, two or three at a time
             planted = factor if (cell, label) == (CELLS[0], "b") else 1.0
-            values.append((number, cell, label, 50.0 * planted * shared * math.exp(rng.expovariate(1 / 0.015))))
+            noise = rng.uniform(0.05, 0.5) if burst else rng.expovariate(1 / 0.015)
+            values.append((number, cell, label, 50.0 * planted * math.exp(noise)))
         a, b = self.side(values, "a"), self.side(values, "b")
         return compare_judge.outcome(compare_judge.rows_of(a, b, compare_judge.floor_of(a, b)), 0.05)
 
@@ -187,8 +188,8 @@ class Planted(unittest.TestCase):
         found = [self.gate(1.0, seed) for seed in range(TIMES)]
         print("no change: called a regression %d of %d times" % (
             sum(o.status == errors.FAILED for o in found), TIMES))
-        for outcome in found:
-            self.assertEqual(outcome.status, errors.OK, outcome.lines)
+        self.assertEqual([o.lines for o in found if o.status == errors.FAILED], [])
+        self.assertGreaterEqual(sum(o.status == errors.OK for o in found), TIMES * 2 // 3)    # the others: undecided
 
 
 class Schedule(unittest.TestCase):
