@@ -68,7 +68,7 @@ class SetupTest(support.Case):
             status, out, _ = self.setup("--dry-run", "--manager", "apt", *args)
             self.assertEqual(status, 0)
             for name in ("gdb", "clang", "libclang-rt-dev", "gcc-aarch64-linux-gnu", "qemu-user",
-                         "python3-scipy", "libbenchmark-tools"):
+                         "python3-scipy", "python3-jsonschema", "libbenchmark-tools"):
                 self.assertEqual(" %s " % name in out.replace("\n", " "), names, name)
 
     def test_what_only_peers_need_is_asked_for_with_an_option(self):
