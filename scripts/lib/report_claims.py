@@ -14,7 +14,7 @@ WORDS = ("What is widely said about goroutines and threads, and what this run ha
 
 def section(model):
     scored = claims.of_model(model)
-    tally = ", ".join("%d %s" % (count, verdict) for verdict in CLASSES
+    tally = ", ".join("%d “%s”" % (count, verdict) for verdict in CLASSES
                       for count in [sum(1 for one in scored if one.verdict == verdict)] if count)
     rows = [[(one.number, "text"), (one.text, "why"), (one.verdict, CLASSES[one.verdict]), (_figures(one), "why lines")]
             for one in scored]
@@ -26,7 +26,9 @@ def section(model):
 
 def deciding(one):
     """The parts that show why the verdict is what it is."""
-    answers = {claims.HOLDS: (YES,), claims.NOT_HERE: (NO,), claims.IN_PART: (YES, SOME, NO, UNDECIDED, UNKNOWN)}
+    if one.verdict == claims.HOLDS:
+        return [part for part in one.parts if part.state == YES][:2]
+    answers = {claims.NOT_HERE: (NO,), claims.IN_PART: (YES, SOME, NO, UNDECIDED, UNKNOWN)}
     wanted = answers.get(one.verdict, (UNDECIDED, UNKNOWN))
     firsts = [next((p for p in one.parts if p.state == state), None) for state in wanted]
     return [part for part in firsts if part is not None][:2]
