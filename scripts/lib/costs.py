@@ -219,7 +219,7 @@ def around_seconds(profile, plan_cells):
     load = sum(process_seconds(profiles.FULL_LOAD_CELL, b) for b in sharing)
     return [("start, calibration", OPEN_SECONDS + 3 * CALIBRATION_SECONDS),
             ("what services can take", load),
-            ("loops without their operations", HARNESS_SECONDS * len(cases)),
+            ("the loops alone", HARNESS_SECONDS * len(cases)),
             ("report", report_seconds(samples))]
 
 

@@ -37,7 +37,8 @@ def _lines(plan, remark, harness):
         count, seconds = costs.cell_seconds(plan.profile, cell)
         yield "%-46s %4d %8.1f  %s" % (cell.name, count, seconds, " ".join(cell.backends))
     for what, seconds in costs.around_seconds(plan.profile, plan.cells):
-        yield "%-46s %4s %8.1f" % (what, "", seconds)
+        if seconds:
+            yield "%-46s %4s %8.1f" % (what, "", seconds)
     total = costs.session_seconds(plan.profile, plan.cells)
     yield "%-46s %4s %8.1f  %s of at most %s" % (
         "sum", "", total, planning.minutes(total), planning.minutes(plan.profile_data.limit_seconds))

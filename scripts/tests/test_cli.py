@@ -88,7 +88,7 @@ class ListTest(support.Case):
     def test_what_is_skipped_and_what_is_not_built_is_named(self):
         out = self.list()
         self.assertIn("one thread per core", out)
-        for name in ("spawn/tree", "channel/select", "gt tuned", "--resume"):
+        for name in ("spawn/tree", "channel/select", "gt tuned", "fleet"):
             self.assertIn(name, out.split("not built in this version:")[1])
 
     def test_a_workload_that_the_executables_lack_is_named_and_not_planned(self):
