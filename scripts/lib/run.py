@@ -189,8 +189,9 @@ def conclude(path, current, interrupted, settings, display):
 
 
 def say_grade(path, display):
-    loaded = samples.load_run(path)
-    display.note(calibrating.grade_line(loaded.machine, loaded.calibrations))
+    described = samples.load_checked(os.path.join(path, "machine.json"), "machine")
+    lines = samples.read_calibrations(os.path.join(path, calibrating.FILE), [])
+    display.note(calibrating.grade_line(described, lines))
 
 
 def say_interrupted(path, current, interrupted, display):

@@ -5,7 +5,7 @@ FAKE_BENCH, a JSON object, makes it misbehave: keys are "<backend> <cell>",
 "pilot <backend> <cell>" or "measure <number>" (the number-th measured process),
 values one of the names in ACTIONS or MISPRINTS. FAKE_BENCH_LOG names a file to
 which each start appends one line. FAKE_BENCH_NOISE, {cell: share}, lets times of
-a cell differ by so much.
+a cell differ by so much; FAKE_BENCH_EMPTY_NS is what a calibration finds.
 """
 
 import json
@@ -36,7 +36,7 @@ def main(argv):
         return 0
     if "--calibrate" in argv:
         print(json.dumps({"schema": "greenbench.calibration/1", "cpus": [0, 1], "clock_ns": 20.0, "chain_ns": 1.0,
-                          "empty_ns": 0.3, "line_ns": 100.0, "status": "ok", "reason": None}))
+                          "empty_ns": float(os.environ.get("FAKE_BENCH_EMPTY_NS") or 0.3), "line_ns": 100.0, "status": "ok", "reason": None}))
         return 0
     if "--topology" in argv:
         with open(options["--topology"], "w") as f:

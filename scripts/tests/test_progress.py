@@ -63,6 +63,33 @@ class PlainTest(support.Case):
         self.assertEqual(out.getvalue(), "")
 
 
+class StateTest(support.Case):
+    def state(self, budget, count=6):
+        state = progress.State(budget)
+        for i in range(count):
+            state.add(made(ns_per_op=100.0 + i))
+        state.spent, state.seconds_done, state.seconds_left = 150.0, 30.0, 10.0
+        return state
+
+    def test_with_a_time_to_spend_it_shows_what_is_left_of_it(self):
+        self.assertEqual(self.state(600).fraction(), 0.25)
+        self.assertIn("7 min 30 s left", self.state(600).headline())
+
+    def test_without_it_shows_what_is_left_to_do(self):
+        self.assertEqual(self.state(None).fraction(), 0.75)
+        self.assertIn("10 s left", self.state(None).headline())
+
+    def test_the_widest_interval_is_named_once_there_is_one(self):
+        self.assertIn("widest +-2.4 %% (%s on gt)" % ONE, self.state(None).headline())
+        self.assertNotIn("widest", self.state(None, 5).headline())
+
+    def test_an_interval_stands_beside_its_figure_and_tightens(self):
+        out = io.StringIO()
+        for count, words in ((5, "gt 102 ns"), (6, "gt 102 ns +-2.4 %"), (30, "gt 102 ns +-1.5 %")):
+            progress.Plain(out).cell_done(ONE, {"gt": [made(ns_per_op=100.0 + i % 6) for i in range(count)]})
+            self.assertTrue(out.getvalue().endswith(words + "\n"), out.getvalue())
+
+
 class LiveTest(support.Case):
     def run_on_terminal(self, term):
         bench = self.fakes()

@@ -200,6 +200,48 @@ class FailureTest(support.Case):
         self.assertNotIn(["measure", "gt", ONE], [e[:3] for e in self.log()])
 
 
+class CalibrationTest(support.Case):
+    def taken(self):
+        with open(os.path.join(self.only_run(), "calibration.jsonl")) as f:
+            return [json.loads(line) for line in f]
+
+    def test_every_run_calibrates_before_amid_and_after_and_says_its_grade(self):
+        status, out, err = self.run_fakes("--no-report", "--filter", ONE)
+        self.assertEqual((status, err), (0, ""), out)
+        self.assertEqual([(c["at"], c["status"], c["empty_ns"]) for c in self.taken()],
+                         [(at, "ok", 0.3) for at in ("first", "middle", "last")])
+        self.assertRegex(out, r"\nenvironment: grade [A-D]")
+        with open(os.path.join(self.only_run(), "machine.json")) as f:
+            self.assertIn("governor", [one["id"] for one in json.load(f)["doctor"]])
+
+    def test_a_result_below_the_cost_of_an_empty_loop_fails_the_run(self):
+        status, out, _ = self.run_fakes("--no-report", "--filter", ONE, "--backend", "gt,pthread",
+                                        FAKE_BENCH_EMPTY_NS="1000")
+        self.assertEqual(status, 1, out)
+        self.assertIn("failed: %s on gt: " % ONE, out)
+        self.assertIn("empty loop", out)
+        self.assertEqual({(s["backend"], s["status"]) for s in self.samples()}, {("gt", "failed"), ("pthread", "ok")})
+
+    def test_a_calibration_that_fails_is_said_and_stands_in_the_way_of_nothing(self):
+        status, out, err = self.run_fakes("--no-report", "--filter", ONE, FAKE_BENCH_EMPTY_NS="x")
+        self.assertEqual((status, err), (0, ""), out)
+        self.assertIn("calibration failed: ", out)
+        self.assertEqual([c["status"] for c in self.taken()], ["failed"] * 3)
+
+    def test_a_link_in_place_of_the_calibrations_is_not_written_through(self):
+        self.run_fakes("--no-report", "--filter", ONE, misbehave={"measure 3": "interrupt"})
+        file = os.path.join(self.only_run(), "calibration.jsonl")
+        os.rename(file, self.path("elsewhere"))
+        os.symlink(self.path("elsewhere"), file)
+        with open(self.path("elsewhere")) as f:
+            before = f.read()
+        status, _, err = self.greenbench("run", "--resume", self.only_run(), "--bench-dir", self.path("bench"))
+        self.assertEqual(status, 73)
+        self.assert_one_line(err)
+        with open(self.path("elsewhere")) as f:
+            self.assertEqual(f.read(), before)
+
+
 class RefusalTest(support.Case):
     """Nothing is measured and nothing is left behind."""
 
