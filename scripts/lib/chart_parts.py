@@ -4,7 +4,7 @@ from . import stats
 from .chart_base import Chart, legend, log_range
 from .chart_lines import ceiling
 from .report_series import total_above_noise
-from .report_words import count, count_bytes
+from .report_words import count_bytes
 
 MOST_PANELS = 7
 PANEL_NAMES = ["panel%d.tsv" % (i + 1) for i in range(MOST_PANELS)]
@@ -35,8 +35,7 @@ def memory(model):
         tables[name] = [[[legend(backend), words]], points, [mark]]
     caption = ("The lower area is user memory, the upper one what page tables, kernel stacks and slab add; the line on top "
                "is all. The scale is logarithmic: read the lines, not the heights. A vertical line is the most tasks that "
-               "memory/capacity reached, with what stopped it. Above each panel: bytes per task at the largest n, %s."
-               % count(max(points[-1][0] for _, points, _ in panels)))
+               "memory/capacity reached, with what stopped it. Above each panel: bytes per task at its largest n.")
     return Chart("memory-parts", "Memory of n parked tasks, user and kernel", caption, "parts.gp", (1000, 396),
                  [len(panels), x_low, x_high, y_low, y_high], tables)
 

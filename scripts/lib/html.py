@@ -41,13 +41,13 @@ figure { margin: 1rem 0; padding: .5rem; border: 1px solid var(--line); border-r
 figcaption { color: var(--soft); font-size: .9rem; padding: .25rem .25rem 0; } figcaption b { color: var(--ink); }
 details { margin: .5rem 0; } summary { cursor: pointer; color: var(--link); }
 .scroll { overflow-x: auto; margin: .5rem 0 1rem; }
-table { border-collapse: collapse; font-size: .85rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .2rem .5rem; text-align: right; border-bottom: 1px solid var(--line); vertical-align: top;
+table { border-collapse: collapse; font-size: .78rem; width: 100%; font-variant-numeric: tabular-nums; }
+th, td { padding: .15rem .35rem; text-align: right; border-bottom: 1px solid var(--line); vertical-align: top;
   white-space: nowrap; }
-th { font-weight: 600; background: var(--shade); } td.text, th.text { text-align: left; }
-td.why { text-align: left; white-space: normal; min-width: 12rem; overflow-wrap: anywhere; } th.cell { text-align: left; background: none; padding-top: .8rem;
+th { font-weight: 600; background: var(--shade); white-space: normal; } td.text, th.text { text-align: left; }
+td.why { text-align: left; white-space: normal; min-width: 9rem; overflow-wrap: anywhere; } th.cell { text-align: left; background: none; padding-top: .8rem;
   font-family: ui-monospace, monospace; font-size: .8rem; }
-td.lines p { margin: 0 0 .2rem; } table.claims, table.findings, table.parts { width: 100%; }
+td.lines p { margin: 0 0 .2rem; } table.claims, table.findings, table.parts { font-size: .85rem; }
 table.findings td.why, table.claims td.why, table.parts td.why { min-width: 0; }
 table.claims td:nth-child(2) { width: 30%; } table.claims td:nth-child(4) { width: 55%; }
 table.parts th.cell { white-space: normal; font: inherit; font-weight: 600; }
@@ -59,7 +59,7 @@ table.facts td:first-child { white-space: nowrap; overflow-wrap: normal; }
 @media print { :root { --ink: #000; --soft: #333; --paper: #fff; --shade: #f3f3f3; --line: #bbb;
   --bad: #7a2000; --good: #004d38; --link: #000; } body { max-width: none; padding: 0; font-size: 10pt; } nav { display: none; }
   figure, tr { break-inside: avoid; } figure svg { min-width: 0; } h2, h3 { break-after: avoid; }
-  table { font-size: 7pt; } th, td { padding: 1pt 3pt; white-space: normal; } .scroll, figure { overflow: visible; } details::details-content { display: block; content-visibility: visible; } }
+  table { font-size: 7pt; } th, td { padding: 1pt 3pt; white-space: normal; } .scroll, figure { overflow: visible; } details.paper::details-content { display: block; content-visibility: visible; } }
 """
 
 

@@ -28,10 +28,10 @@ class Table:
 
 
 class Folded:
-    """Blocks below a line that opens them; on paper they are open."""
+    """Blocks below a line that opens them. on_paper: they are open in print."""
 
-    def __init__(self, title, blocks):
-        self.title, self.blocks = title, list(blocks)
+    def __init__(self, title, blocks, on_paper=False):
+        self.title, self.blocks, self.on_paper = title, list(blocks), on_paper
 
 
 class Picture:

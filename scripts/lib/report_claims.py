@@ -21,7 +21,8 @@ def section(model):
     header = [("", True), ("claim", True), ("on this machine", True), ("figures", True)]
     return [Paragraph(WORDS), Paragraph("Of %d claims: %s." % (len(scored), tally)),
             Table(header, rows, kind="claims"),
-            Folded("How each verdict comes about: every part, what counts and why, and the cells", [_parts(scored)])]
+            Folded("How each verdict comes about: every part, what counts and why, and the cells", [_parts(scored)],
+                   on_paper=True)]
 
 
 def deciding(one):

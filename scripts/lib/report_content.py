@@ -72,7 +72,7 @@ def _verdicts(model):
         judged.append(Paragraph(PEERS % ", ".join(others)))
     if model.count(stats.ROUNDS_MISSING):
         judged.append(Paragraph(TOO_FEW_ROUNDS))
-    return blocks + [Folded("How this is judged", judged)]
+    return blocks + [Folded("How this is judged", judged, on_paper=True)]
 
 
 def _group(model, group, pictures):

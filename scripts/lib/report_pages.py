@@ -34,7 +34,8 @@ def _html_block(block, section):
     if isinstance(block, Picture):
         return _html_picture(block)
     if isinstance(block, Folded):
-        return html.tag("details", html.tag("summary", block.title), *[_html_block(b, section) for b in block.blocks])
+        return html.tag("details", html.tag("summary", block.title), *[_html_block(b, section) for b in block.blocks],
+                        class_="paper" if block.on_paper else None)
     return _html_table(block)
 
 

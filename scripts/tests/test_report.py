@@ -304,8 +304,11 @@ class Hostile(Stored):
         machine["hw"]["cpu_model"] = string
         machine["env"][string] = {string: string}
         machine["toolchain"]["compiler"] = [string]
+        machine["doctor"] = [{"id": string, "value": string, "grade": grade, "text": string, "remedy": string}
+                             for grade in "ABCD"]
         run = samples.Run(self.dir, machine, lines, [string], {"left_out": [{"cell": string, "reason": string}],
                                                                "seed": string, "state": string})
+        run.calibrations = [{"at": string, "status": string, "cpus": [0]}]
         return run
 
     def test_no_string_becomes_markup_or_reaches_the_terminal(self):
@@ -313,7 +316,8 @@ class Hostile(Stored):
         plain = None
         for string in ("plain",) + hostile.STRINGS:
             with self.subTest(string=ascii(string)), mock.patch.object(plots, "version", return_value=None):
-                paths = report.write_loaded(self.hostile_run(string), ("html", "md"))
+                other = samples.Run(self.dir, synthetic.machine(machine=string), synthetic.samples(replicates=2)[:60], [])
+                paths = report.write_loaded(self.hostile_run(string), ("html", "md"), [other])
                 pages = []
                 for path in paths:
                     with open(path, encoding="utf-8") as handle:
