@@ -131,7 +131,7 @@ class FlowTest(support.Case):
         """SIGINT to Meson while a process of the group spawn is measured."""
         fifo = self.path("fifo")
         os.mkfifo(fifo)
-        env = dict(self.meson_environment({"pthread spawn/one/P:1": "tell_and_hang"}), FAKE_BENCH_FIFO=fifo)
+        env = dict(self.meson_environment({"measure 3": "tell_and_hang"}), FAKE_BENCH_FIFO=fifo)
         child = subprocess.Popen(self.command(), env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **popen)
         with open(fifo) as f:
             self.assertEqual(f.readline(), "measuring\n")
