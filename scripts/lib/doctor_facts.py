@@ -24,11 +24,11 @@ GUEST_VENDORS = ("qemu", "kvm", "vmware", "innotek", "virtualbox", "xen", "micro
 
 
 class Facts:
-    """The files below a root; environ: the variables that children inherit."""
+    """The files below a root; environ: the variables that children inherit, None where they are another machine's."""
 
     def __init__(self, root="/", environ=None):
         self.root = root
-        self.environ = os.environ if environ is None else environ
+        self.environ = os.environ if environ is None and root == "/" else environ
 
     # --- reading ---
 
@@ -331,7 +331,8 @@ class Facts:
             "cpus_allowed": self.cpus_allowed(), "timer_slack_ns": self.number("/proc/self/timerslack_ns"),
             "seccomp": self.field("/proc/self/status", "Seccomp"),
             "traced": self.field("/proc/self/status", "TracerPid") not in ("0", UNKNOWN), "nice": self.nice(),
-            "loader_variables": [name for name in LOADER_WORDS if self.environ.get(name)],
+            "loader_variables": UNKNOWN if self.environ is None else [
+                name for name in LOADER_WORDS if self.environ.get(name)],
         }
 
 

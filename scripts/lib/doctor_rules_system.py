@@ -150,8 +150,9 @@ def library(m):
     if names:
         return finding("libc_variables", ", ".join(names), "C" if "LD_PRELOAD" in names or "LD_AUDIT" in names else "B",
                        "variables that change the C library of what is measured", remedy)
-    return finding("libc_variables", "none" if names is not None else UNKNOWN, "A",
-                   "the C library is as it was installed", remedy)
+    if names is None:
+        return finding("libc_variables", UNKNOWN, "A", "whether variables alter the C library is not known", remedy)
+    return finding("libc_variables", "none", "A", "the C library is as it was installed", remedy)
 
 
 def traced(m):

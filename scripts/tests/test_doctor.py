@@ -295,6 +295,11 @@ class CommandTest(Case):
         self.doctor()
         self.assertEqual(tree(), before)
 
+    def test_the_variables_of_this_process_say_nothing_of_another_machine(self):
+        self.fake().metal()
+        told = json.loads(self.doctor("--json", MALLOC_PERTURB_="7")[1])
+        self.assertEqual((told["grade"], told["env"]["loader_variables"]), ("A", "unknown"))
+
     def test_usage_errors_are_one_line(self):
         self.fake().metal()
         for args, status, part in ((("doctor", "--from", self.path("nowhere")), 64, "--from"),
