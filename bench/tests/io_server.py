@@ -224,10 +224,23 @@ def closes_silent_clients_without_a_word(exe):
     with Server(exe, IDLE_MS, LONG_MS) as server:
         with server.connect() as sock:
             ends(sock)
+        while not asks_in_time(server):
+            pass
+    require(server.counts["refused"] == 0, server.counts)
+
+
+def asks_in_time(server):
+    """One request, and the end; False where we were too slow and silent ourselves."""
+    begin = time.monotonic()
+    try:
         with server.connect() as sock:
             require(ask(sock, get("/one"))[0] == 200, "one")
             ends(sock)
-    require(server.counts["refused"] == 0, server.counts)
+            return True
+    except (Wrong, OSError):
+        if time.monotonic() - begin < IDLE_MS / 1000:
+            raise
+        return False
 
 
 def closes_clients_that_do_not_read(exe):
@@ -274,8 +287,9 @@ def listens_on_loopback_only(exe):
 
 
 def a_stall_is_seen_by_all_that_was_due_meanwhile(exe, loadgen):
-    """Stopped for 200 ms or more while 1000 requests a second are due, over 4 connections: a
-    generator that waits for answers before it sends would be late four times."""
+    """Stopped for 600 ms or more while 1000 requests a second are due, over 4 connections: a
+    generator that waits for answers before it sends would be late four times. It may itself
+    begin late, on a machine with much else to do."""
     with Server(exe) as server:
         command = [loadgen, "--port", str(server.port), "--connections", "4", "--count", "1500",
                    "--rate", "1000", "--path", "/x"]
@@ -284,7 +298,7 @@ def a_stall_is_seen_by_all_that_was_due_meanwhile(exe, loadgen):
             server.child.send_signal(signal.SIGSTOP)
             load.stdin.write(b"go\n")
             load.stdin.flush()
-            time.sleep(0.2)
+            time.sleep(0.6)
             server.child.send_signal(signal.SIGCONT)
             lines = [load.stdout.readline().decode().split() for _ in range(8)]
             require(lines[0] == ["done"] and lines[1] == ["requests", "1500"], lines)
