@@ -7,7 +7,7 @@ import shutil
 import unittest
 
 from tests import support, synthetic_run
-from lib import bench, costs, peers, planning, profiles, report_content, report_model, samples
+from lib import bench, costs, peers, planning, profiles, report_blocks, report_content, report_model, samples
 from lib.errors import UnsupportedError, UsageError
 
 ONE = "spawn/one/P:1"
@@ -158,7 +158,7 @@ class ReportTest(support.Case):
     def test_the_ratio_to_a_peer_is_in_the_table_and_the_peer_is_marked(self):
         model = self.model("gt", "pthread", "go")
         sections = {key: blocks for key, _, blocks in report_content.sections(model, [])}
-        rows = [row for block in sections["spawn"] if isinstance(block, report_content.Table) for row in block.rows]
+        rows = [row for block in sections["spawn"] if isinstance(block, report_blocks.Table) for row in block.rows]
         go = next(row for row in rows if row[1][0] == "go (port)")
         self.assertIn("1/10", [words for words, _ in go][8])
         self.assertTrue(any("go (port)" in getattr(b, "text", "") for b in sections["verdicts"]))
@@ -171,7 +171,7 @@ class ReportTest(support.Case):
             model = self.model(*backends)
             model.run.machine["profile"] = "default"
             blocks = {key: blocks for key, _, blocks in report_content.sections(model, [])}["spawn"]
-            command = next(b for b in blocks if isinstance(b, report_content.Command))
+            command = next(b for b in blocks if isinstance(b, report_blocks.Command))
             self.assertEqual("--with-peers" in command.command, asks, backends)
 
     def test_compare_marks_them(self):
