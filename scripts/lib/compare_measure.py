@@ -10,7 +10,7 @@ from . import calibrating, compare_build, compare_sides, errors, machine, progre
 from . import run as run_module
 
 ROUNDS = 12
-BEST_OF = 3     # processes of each side in a round
+BEST_OF = 5     # processes of each side in a round
 
 
 class Request:
@@ -59,7 +59,7 @@ class _Session:
                  for told, offer in zip(self.told, offers)]
         (taken, others), (there, _) = turns.choose(plans[0]), turns.choose(plans[1])
         if others:
-            self.display.note("not measured in turns, since they run once: " + ", ".join(others))
+            self.display.note("not measured in turns, since they run once or under a given load: " + ", ".join(others))
         taken = [cell for cell in taken if cell in there]
         if not taken:
             raise errors.UsageError("compare: no cell of the profile and filter is in both and can be measured in turns")

@@ -26,9 +26,9 @@ def schedule(units, labels, rounds, seed, times=1):
     rng = random.Random(seed)
     units, labels = list(units), list(labels)
     for number in range(rounds):
-        rng.shuffle(units)
-        for unit in units:
-            for _ in range(times):
+        for _ in range(times):      # not all of a unit at once: one burst would hit them all
+            rng.shuffle(units)
+            for unit in units:
                 rng.shuffle(labels)
                 for label in labels:
                     yield number, unit, label
@@ -112,6 +112,8 @@ class Turns:
 
 
 def choose(plan):
-    """[(cell, backend)] of a plan that can be measured in turns, and the names of the others."""
-    taken = [(cell.name, backend) for cell in plan.cells if cell.kind in KINDS for backend in cell.backends]
-    return taken, [cell.name for cell in plan.cells if cell.kind not in KINDS]
+    """[(cell, backend)] of a plan that can be measured in turns, and the names of the others: what runs once, and
+    services whose load is a share of what all backends together show."""
+    fit = {cell.name for cell in plan.cells if cell.kind in KINDS and not profiles.is_share(cell.name)}
+    taken = [(cell.name, backend) for cell in plan.cells if cell.name in fit for backend in cell.backends]
+    return taken, [cell.name for cell in plan.cells if cell.name not in fit]
