@@ -1,7 +1,7 @@
 """Curves of one value against one axis: latency against percentile, switch cost against working set, speed-up
 against CPUs, and lateness against offered load."""
 
-from . import histogram, stats
+from . import histogram
 from .chart_base import Chart, legend, line_type, log_range, point, short_name, spread_labels
 from .report_words import figure, nanoseconds
 

@@ -5,7 +5,8 @@ from .chart_base import Chart, legend, line_type, log_range, point, short_name
 from .report_words import nanoseconds
 
 ROW_HEIGHT = 30
-KEY_HEIGHT = 72        # of a key of two lines above the rows
+KEY_TOP, KEY_LINE = 36, 18
+SHORT = 14             # letters of a name of which two stand side by side in the key
 SHIFT = 0.16
 
 
@@ -45,15 +46,22 @@ def _build(model, cells, name, title, caption, absent):
             series = _series(model, cell, backend)
             if series is not None:
                 x = point(0, series.values)
-                blocks[place].append([x[1], y + SHIFT * (place - (len(backends) - 1) / 2), x[2], x[3]])
+                blocks[place].append([x[1], y + min(SHIFT, 0.7 / len(backends)) * (place - (len(backends) - 1) / 2), x[2], x[3]])
                 bounds += x[1:]
                 if not peers.is_peer(backend):   # there is room for ours; the table has all
                     figures.append("%s %s" % (short_name(backend), nanoseconds(stats.median(series.values))))
         rows.append([y, _label(cell, cells), ", ".join(figures)])
     low, high = log_range(bounds)
     types = " ".join(str(line_type(b)) for b in backends)
-    return Chart(name, title, caption, "dots.gp", (1000, 62 + KEY_HEIGHT + ROW_HEIGHT * len(rows)),
-                 [len(rows), low, high, types, KEY_HEIGHT, "time"], {"rows.tsv": [rows], "dots.tsv": blocks})
+    key = key_height([legend(b) for b in backends])
+    return Chart(name, title, caption, "dots.gp", (1000, 62 + key + ROW_HEIGHT * len(rows)),
+                 [len(rows), low, high, types, key, "time"], {"rows.tsv": [rows], "dots.tsv": blocks})
+
+
+def key_height(names):
+    """Pixels that gnuplot takes for the key: two columns, or one where a name is long."""
+    rows = len(names) if max(map(len, names)) > SHORT else (len(names) + 1) // 2
+    return KEY_TOP + KEY_LINE * rows
 
 
 def _series(model, cell, backend):

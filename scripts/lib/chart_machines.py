@@ -6,7 +6,7 @@ definition differs did not measure the same thing, so only the raw values stand 
 
 from . import stats, verdicts
 from .chart_base import Chart, log_range
-from .chart_dots import KEY_HEIGHT, ROW_HEIGHT, SHIFT
+from .chart_dots import ROW_HEIGHT, SHIFT, key_height
 from .report_model import PLAIN, SUBJECT
 from .report_words import count, figure, nanoseconds, ratio_figure, ratio_style
 
@@ -87,5 +87,5 @@ def _chart(name, title, caption, axis, names, cells, columns, write):
     types = " ".join(str(kind) for kind in range(1, len(names) + 1))
     labels = [[y, cell.name if len(cell.name) <= 34 else cell.label(), text]
               for y, (cell, text) in enumerate(zip(cells, texts), 1)]
-    return Chart(name, title, caption, "dots.gp", (1000, 62 + KEY_HEIGHT + ROW_HEIGHT * len(cells)),
-                 [len(cells), low, high, types, KEY_HEIGHT, axis], {"rows.tsv": [labels], "dots.tsv": blocks})
+    return Chart(name, title, caption, "dots.gp", (1000, 62 + key_height(names) + ROW_HEIGHT * len(cells)),
+                 [len(cells), low, high, types, key_height(names), axis], {"rows.tsv": [labels], "dots.tsv": blocks})

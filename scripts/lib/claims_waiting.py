@@ -4,7 +4,7 @@ from . import peers, stats
 from .claims_parts import (NO, PORT, UNDECIDED, YES, Part, below, interval_of, missing, port_words, rate_words, ratio_part,
                            switches_per_op, usable, value_words)
 from .report_model import PLAIN, SUBJECT
-from .report_words import count_bytes, figure, interval_words, nanoseconds, ratio_words
+from .report_words import figure, interval_words, nanoseconds, ratio_words
 
 STARVED_NS, SERVED_NS = 100e6, 10e6
 BLOCKS = 0.5

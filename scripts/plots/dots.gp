@@ -19,7 +19,7 @@ set mxtics 10
 set border 1
 set ytics scale 0
 set bars BARS
-set key at screen 0.26, screen 1.0 - 24.0 / HEIGHT left top horizontal Left reverse samplen 1.5 width 1 maxrows 2
+set key at screen 0.26, screen 1.0 - 24.0 / HEIGHT left top horizontal Left reverse samplen 1.5 width 1
 set xlabel "time per operation, real, median and interval (log scale)" textcolor rgb INK
 if (ARG8 eq "chain") {
     set xtics ("0.1" 0.1, "1" 1, "10" 10, "100" 100, "1,000" 1e3, "10,000" 1e4, "100,000" 1e5, "1 million" 1e6, \
