@@ -47,7 +47,7 @@ def main(args, out):
     if args.output is None:
         out.write(text)
     else:
-        store.write_text(args.output, text)
+        store.write_aside(args.output, text)
     return errors.OK
 
 

@@ -15,6 +15,7 @@ from .errors import CannotWriteError, UsageError
 
 
 TEMPORARY = ".tmp-"
+STORED = ("samples.jsonl", "calibration.jsonl", "plan.json", "machine.json", "topology.xml")
 
 
 def write_text(path, text):
@@ -40,6 +41,13 @@ def write_bytes(path, data):
         if temporary and os.path.exists(temporary):
             os.unlink(temporary)
         raise CannotWriteError("cannot write %s: %s" % (path, e.strerror)) from None
+
+
+def write_aside(path, text):
+    """write_text() of a file that somebody names: never over a part of a stored run."""
+    if os.path.basename(path) in STORED and os.path.exists(os.path.join(os.path.dirname(path) or ".", "samples.jsonl")):
+        raise CannotWriteError("cannot write %s: it is a part of a stored run" % path)
+    write_text(path, text)
 
 
 def write_json(path, value, kind=None):
@@ -87,7 +95,7 @@ def create_run(results, machine, utc, rev):
 
 def remove_empty_run(path):
     """Take back a run in which nothing was measured."""
-    for name in ("samples.jsonl", "calibration.jsonl", "plan.json", "machine.json", "topology.xml"):
+    for name in STORED:
         try:
             os.unlink(os.path.join(path, name))
         except OSError:

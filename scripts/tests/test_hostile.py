@@ -154,6 +154,33 @@ class WrittenTest(HostileCase):
         self.assertFalse(os.path.islink(os.path.join(self.good, "report.html")))
 
 
+    def test_folders_that_are_links_are_refused_and_nothing_is_written_through_them(self):
+        for name in ("charts", "latency"):
+            self.lay(self.bad)
+            os.symlink(self.out, os.path.join(self.bad, name))
+            before = support.contents(self.dir)
+            status, out, err = greenbench(["report", self.bad])
+            if status == 0:          # nothing of this run goes there
+                self.assertEqual(os.listdir(self.out), [])
+                continue
+            self.assertEqual((status, out), (73, ""))
+            self.assert_one_line(err)
+            self.assertEqual(support.contents(self.dir), before)
+
+    def test_an_export_over_the_run_that_it_is_made_of_is_refused(self):
+        os.symlink(os.path.join(self.good, "samples.jsonl"), self.path("link"))
+        for name in ("samples.jsonl", "machine.json", "plan.json"):
+            before = support.contents(self.dir)
+            status, out, err = greenbench(["export", self.good, "--to", "csv", "--output", os.path.join(self.good, name)])
+            self.assertEqual((status, out), (73, ""), name)
+            self.assert_one_line(err)
+            self.assertEqual(support.contents(self.dir), before)
+        status, _, err = greenbench(["export", self.good, "--to", "csv", "--output", self.path("link")])
+        self.assertIn(status, (0, 73), err)
+        with open(os.path.join(self.good, "samples.jsonl"), "rb") as f:
+            self.assertEqual(f.read(), corpus.good()["samples.jsonl"])
+
+
 class MessageTest(unittest.TestCase):
     def test_an_error_is_one_printable_line_whatever_it_names(self):
         for text in hostile.STRINGS:
