@@ -1,8 +1,8 @@
 /* Spawning many: who does is left for them, and what may rely on that. */
 #include "common.h"
 
-#define STORM 100000
-#define MANY  5000
+#define STORM 20000
+#define MANY  3000
 
 static const int worker_counts[] = {1, 2, 4};
 
@@ -39,7 +39,7 @@ static int storm(int n)
 static void storm_with_few_alive(void *arg)
 {
     (void)arg;
-    CHECK(storm(STORM) < STORM / 4);
+    CHECK(storm(STORM) < STORM / 2);
 }
 
 static void most_of_a_storm_has_run_before_its_end_is_spawned(void **state)
