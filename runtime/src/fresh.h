@@ -4,64 +4,89 @@
  * before the oldest: a tree of tasks that wait for their children is then
  * walked depth first, and as many stacks are in use as it is deep. First in,
  * first out would walk it in its whole breadth. Fairness is kept by the budget
- * that the run-next slot and this list share (worker.h), and by its bound: what
- * does not fit moves to the run queue, oldest first, where others may steal it.
+ * that the run-next slot and this list share, and by a turn of the oldest now
+ * and then (worker.h). The list has no end, since what would have to leave it
+ * for a queue would lose its place in the tree; who spawns GTI_FRESH_SLICE tasks
+ * in a row waits below all others until they have run (spawn.c).
  * While another worker idles and the run queue is empty, the older half moves
- * there at the next spawn or switch: thieves so take the roots of the largest
- * subtrees, and nothing is moved, fenced or put out of order while all are
- * busy. What is left waits for as long as the running task does not switch, or
- * until the monitor takes it.
+ * there at the next spawn or switch, or GTI_FRESH_SHARED of it: thieves so take
+ * the roots of the largest subtrees, and nothing is moved, fenced or put out of
+ * order while all are busy. What is left waits for as long as the running task
+ * does not switch, or until the monitor takes it.
  *
  * Invariants
  *   - Only the worker puts tasks in, and only while its lock is biased to it
  *     (next_slot.h); it takes them out in the biased section, or under `lock`
  *     when the lock is shared.
  *   - The monitor takes tasks out under `lock`, after it has revoked the bias.
- *   - `count` may be read by anybody, as a hint.
+ *   - `count` may be read by anybody, as a hint. The ends, and the links beyond
+ *     them, mean something only as far as it goes.
  */
 #ifndef GTI_FRESH_H
 #define GTI_FRESH_H
 
 #include "next_slot.h"
 #include "spinlock.h"
+#include "task.h"
 
-#define GTI_FRESH_MAX    64u
-#define GTI_FRESH_SHARED 16u /* with other workers: they cannot see what is here */
+#define GTI_FRESH_SLICE  1024u /* from one slice of a task */
+#define GTI_FRESH_SHARED 64u   /* at once */
 
 struct gti_fresh {
     GTI_ATOMIC(uint32_t) count;
     GTI_ATOMIC(uint32_t) lock;
-    uint32_t first; /* place of the oldest */
-    uint32_t most;  /* GTI_FRESH_MAX or GTI_FRESH_SHARED */
-    struct gti_task *task[GTI_FRESH_MAX];
+    uint32_t most;                    /* of count, before the spawner is looked at */
+    uint64_t slice, spawned;          /* the worker's counts when `most` was set */
+    struct gti_task *newest, *oldest; /* by `next` from newest to oldest, back by `prev` */
 };
 
-/* False: full, or the lock is not biased; the run queue must take it. */
-GTI_INLINE bool gti_fresh_push(struct gti_fresh *f, struct gti_next_slot *s, struct gti_task *t)
+/* False: it holds `most`, or the lock is not biased. */
+GTI_INLINE bool gti_fresh_push(struct gti_fresh *f, struct gti_next_slot *s, struct gti_task *t,
+                               uint32_t most)
 {
+    bool biased = gti_next_touch(s);
     uint32_t count = GTI_LOAD(f->count, relaxed);
-    bool fits = gti_next_touch(s) && count < f->most;
+    bool fits = biased && count < most;
     if (gti_likely(fits)) {
-        f->task[(f->first + count) % GTI_FRESH_MAX] = t;
+        t->next = f->newest;
+        *(count != 0u ? &f->newest->prev : &f->oldest) = t;
+        f->newest = t;
         GTI_STORE(f->count, count + 1u, relaxed);
     }
     gti_next_untouch(s);
     return fits;
 }
 
+/* At the other end: it is to be the oldest. False: the lock is not biased. */
+static inline bool gti_fresh_push_oldest(struct gti_fresh *f, struct gti_next_slot *s,
+                                         struct gti_task *t)
+{
+    bool biased = gti_next_touch(s);
+    if (biased) {
+        uint32_t count = GTI_LOAD(f->count, relaxed);
+        t->prev = f->oldest;
+        *(count != 0u ? &f->oldest->next : &f->newest) = t;
+        f->oldest = t;
+        GTI_STORE(f->count, count + 1u, relaxed);
+    }
+    gti_next_untouch(s);
+    return biased;
+}
+
 /* In the biased section or with the lock held, and not empty. */
 GTI_INLINE struct gti_task *gti_fresh_newest(struct gti_fresh *f)
 {
-    uint32_t count = GTI_LOAD(f->count, relaxed) - 1u;
-    GTI_STORE(f->count, count, relaxed);
-    return f->task[(f->first + count) % GTI_FRESH_MAX];
+    struct gti_task *t = f->newest;
+    GTI_STORE(f->count, GTI_LOAD(f->count, relaxed) - 1u, relaxed);
+    f->newest = t->next;
+    return t;
 }
 
 GTI_INLINE struct gti_task *gti_fresh_oldest(struct gti_fresh *f)
 {
-    struct gti_task *t = f->task[f->first % GTI_FRESH_MAX];
-    f->first++;
+    struct gti_task *t = f->oldest;
     GTI_STORE(f->count, GTI_LOAD(f->count, relaxed) - 1u, relaxed);
+    f->oldest = t->prev;
     return t;
 }
 

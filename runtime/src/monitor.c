@@ -87,6 +87,24 @@ static bool unbias(struct gti_worker *w)
     return w->watch.revoked;
 }
 
+/* Spawners that wait below what they have made go on waiting for it. */
+static void evict_fresh(struct gti_worker *w)
+{
+    struct gti_task *t, *spawners = NULL;
+    while ((t = gti_fresh_take_locked(&w->fresh, false)) != NULL) {
+        if (GTI_LOAD(t->state, relaxed) == (uint32_t)GTI_FRESH) {
+            hand_over(t);
+        } else {
+            t->next = spawners;
+            spawners = t;
+        }
+    }
+    while ((t = spawners) != NULL) {
+        spawners = t->next;
+        hand_over(t);
+    }
+}
+
 static void evict(struct gti_worker *w)
 {
     bool ring = w->alone && !gti_runq_is_empty(&w->runq);
@@ -96,8 +114,7 @@ static void evict(struct gti_worker *w)
     struct gti_task *t = gti_next_evict(&w->next);
     if (t)
         hand_over(t);
-    while ((t = gti_fresh_take_locked(&w->fresh, false)) != NULL)
-        hand_over(t);
+    evict_fresh(w);
     if (ring)
         evict_ring(w);
 }
@@ -154,15 +171,21 @@ static void unstick(struct gti_worker *w)
 /* What only the worker can reach waits behind a task that does not switch, and
  * others idle. The slot and the list of fresh tasks are not for thieves, since
  * most tasks in them run within a microsecond and are best left where their
- * data is; these have been there for a look. Not where hogs are left alone. */
+ * data is; these have been there for a look. Where hogs are left alone, so is
+ * the slot. */
 static void share(struct gti_worker *w, int64_t now, bool blocked)
 {
     const struct gti_watch *seen = &w->watch;
-    if (seen->since == now)
+    if (seen->since == now) {
         give_bias_back(w);
-    else if (!w->alone && !blocked && monitor.hog_ns >= 0 && now - seen->since >= SHARE_NS / 2 &&
-             gti_idle_anybody(&gti_rt.idle))
+        return;
+    }
+    if (w->alone || blocked || now - seen->since < SHARE_NS / 2 || !gti_idle_anybody(&gti_rt.idle))
+        return;
+    if (monitor.hog_ns >= 0)
         evict(w);
+    else if (GTI_LOAD(w->fresh.count, relaxed) && unbias(w))
+        evict_fresh(w);
 }
 
 /* A worker that switches, but seldom, would let its sleepers, its inbox and the

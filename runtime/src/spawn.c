@@ -24,6 +24,66 @@ static int check_attr(const gt_attr *attr, uint8_t *ret_class, uint16_t *ret_bou
     return 0;
 }
 
+/* Hook: a task that has spawned many waits below them, or behind those that the
+ * monitor has moved, if they are many: they were its own not long ago. */
+static void step_back(struct gti_worker *w, void *task)
+{
+    struct gti_task *t = task;
+    if (!t->bound && GTI_LOAD(gti_inject.count, relaxed) >= GTI_FRESH_SLICE) {
+        gti_inject_push(t);
+        gti_worker_wake_any(w);
+    } else if (!gti_fresh_push_oldest(&w->fresh, &w->next, t)) {
+        gti_worker_requeue(w, t);
+    }
+}
+
+/* The list of fresh tasks is long, or may not be used now. Has the running task
+ * made many since it was last switched to, and may it be left? */
+static bool is_storm(struct gti_worker *w)
+{
+    struct gti_fresh *f = &w->fresh;
+    uint64_t slice = GTI_LOAD(w->count.switches, relaxed);
+    uint64_t spawned = GTI_LOAD(w->count.spawned, relaxed);
+    if (f->slice != slice) {
+        f->slice = slice;
+        f->spawned = spawned;
+        f->most = GTI_LOAD(f->count, relaxed) + GTI_FRESH_SLICE;
+    }
+    if (spawned - f->spawned < GTI_FRESH_SLICE)
+        return false;
+    f->most = GTI_FRESH_SLICE;
+    return w->current != &w->sched && !w->on_os_stack;
+}
+
+/* Many fresh tasks: they run before more are made. So a storm of a million
+ * touches the memory of a thousand, and holds up nothing else that is ready. */
+static GTI_NOINLINE int submit_slow(struct gti_worker *w, struct gti_task *t)
+{
+    struct gti_task *self = w->current, *next;
+    if (!gti_fresh_push(&w->fresh, &w->next, t, UINT32_MAX))
+        gti_worker_requeue(w, t);
+    else if (!w->alone)
+        gti_worker_share(w, gti_worker_fresh_share(w, 1u));
+    if (!is_storm(w))
+        return 0;
+    gti_group_settle(w);
+    if (!(next = gti_worker_pick(w)))
+        return 0;
+    self->context.result = 0; /* what the spawn returns */
+    return gti_worker_switch(w, self, next, step_back, self);
+}
+
+/* Put a fresh task that is not bound where it runs next, if it may. */
+GTI_INLINE int submit(struct gti_worker *w, struct gti_task *t)
+{
+    if (gti_unlikely(!gti_fresh_push(&w->fresh, &w->next, t, w->fresh.most)))
+        return submit_slow(w, t);
+    if (gti_likely(w->alone))
+        return 0;
+    uint32_t keep = gti_worker_fresh_share(w, 1u);
+    return gti_unlikely(keep < GTI_LOAD(w->fresh.count, relaxed)) ? gti_worker_share(w, keep) : 0;
+}
+
 GTI_INLINE void task_init(struct gti_task *t, gt_fn *fn, void *arg, struct gt_group *group,
                           const char *name, uint8_t size_class, uint16_t bound)
 {
@@ -85,7 +145,7 @@ static GTI_NOINLINE int spawn_any(struct gt_group *group, gt_fn *fn, void *arg, 
     GTI_COUNT(w->count.spawned);
     if (gti_unlikely(t->flags & GTI_TASK_SLOW))
         gti_trace_record(w, GTI_TRACE_SPAWN, t, 0);
-    return bound ? gti_worker_submit(w, t) : gti_worker_submit_fresh(w, t);
+    return bound ? gti_worker_submit(w, t) : submit(w, t);
 }
 
 /* The common case: a worker spawns a task without attributes. No call in it
@@ -100,7 +160,7 @@ GTI_INLINE int spawn(struct gt_group *group, gt_fn *fn, void *arg, const gt_attr
     struct gti_task *t = gti_task_pop(&w->tasks);
     task_init(t, fn, arg, group, NULL, gti_rt.stack_class, 0);
     GTI_COUNT(w->count.spawned);
-    return gti_worker_submit_fresh(w, t);
+    return submit(w, t);
 }
 
 int gt_spawn(gt_fn *fn, void *arg, const gt_attr *attr)

@@ -96,7 +96,7 @@ struct gti_task {
         void **local; /* then, with GTI_TASK_LOCALS: task-local storage */
     };
     struct gt_group *group;
-    struct gti_task *prev;       /* timer wheel */
+    struct gti_task *prev;       /* timer wheel, list of fresh tasks */
     int64_t deadline;            /* timer wheel: tick to fire at */
     GTI_ATOMIC(uint32_t) claim;  /* contested waits: 1 once somebody won the right to wake */
     GTI_PLAIN(uint16_t) wheel;   /* index of the worker on whose wheel it is or was */

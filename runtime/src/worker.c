@@ -10,6 +10,8 @@
 
 /* A busy worker looks at the network so often, if no sleeper does. */
 #define NETWORK_LOOK_NS 10000
+/* So many fresh tasks at most leave the queue at one of its turns. */
+#define SET_ASIDE 16
 
 struct gti_runtime gti_rt;
 __thread struct gti_worker *gti_worker_tls;
@@ -120,21 +122,27 @@ int gti_worker_submit_slow(struct gti_worker *w, struct gti_task *t)
     return displaced ? gti_worker_requeue(w, displaced) : 0;
 }
 
-/* Others see them, or a thief comes for more. */
+/* Others see them, or a thief comes for more. A spawner that waits below them
+ * goes on waiting there: in the queue it would have its turn before they had
+ * theirs. */
 int gti_worker_share(struct gti_worker *w, uint32_t keep)
 {
-    struct gti_task *t;
+    struct gti_task *t, *stays = NULL;
     while (GTI_LOAD(w->fresh.count, relaxed) > keep &&
-           (t = gti_fresh_take(&w->fresh, &w->next, false)) != NULL)
-        if (gti_unlikely(!gti_runq_push(&w->runq, t)))
+           (t = gti_fresh_take(&w->fresh, &w->next, false)) != NULL) {
+        if (gti_unlikely(GTI_LOAD(t->state, relaxed) != (uint32_t)GTI_FRESH)) {
+            t->next = stays;
+            stays = t;
+        } else if (gti_unlikely(!gti_runq_push(&w->runq, t))) {
             push_full(w, t);
+        }
+    }
+    while (gti_unlikely((t = stays) != NULL)) {
+        stays = t->next;
+        if (!gti_fresh_push_oldest(&w->fresh, &w->next, t))
+            gti_worker_requeue(w, t);
+    }
     return w->alone ? 0 : gti_worker_wake_any(w);
-}
-
-int gti_worker_submit_fresh_slow(struct gti_worker *w, struct gti_task *t)
-{
-    gti_worker_share(w, w->fresh.most / 2u);
-    return gti_fresh_push(&w->fresh, &w->next, t) ? 0 : gti_worker_requeue(w, t);
 }
 
 /* ---- picking -------------------------------------------------------------- */
@@ -166,22 +174,42 @@ static void housekeeping(void *worker)
     }
 }
 
-/* The budget is spent: what is in the run-next slot goes to the end of the
- * queue, and the queue has its turn. */
-static bool end_streak(struct gti_worker *w)
+/* The first in the queue that has started. Those before it that have not go
+ * back to where they came from, below all others: one more subtree begun at
+ * each of the queue's turns would need as many stacks, and leave more fresh
+ * tasks behind than before. */
+static struct gti_task *pop_started(struct gti_worker *w)
 {
-    if (gti_likely(GTI_LOAD(w->streak, relaxed) < GTI_RUNNEXT_BUDGET))
-        return false;
-    struct gti_task *t = gti_next_take(&w->next);
+    for (int i = 0; i < SET_ASIDE; i++) {
+        struct gti_task *t = gti_worker_pop(w);
+        if (!t || GTI_LOAD(t->state, relaxed) != (uint32_t)GTI_FRESH)
+            return t;
+        if (!gti_fresh_push_oldest(&w->fresh, &w->next, t))
+            gti_worker_requeue(w, t);
+    }
+    return NULL;
+}
+
+/* The budget is spent: the turn of what the run-next slot and the newest tasks
+ * leave waiting. What is in the slot then goes to the end of the queue. */
+static struct gti_task *pick_turn(struct gti_worker *w)
+{
+    struct gti_task *t = NULL;
     GTI_STORE(w->streak, 0u, relaxed);
+    if (++w->turns % GTI_OLDEST_TURN == 0)
+        t = gti_fresh_take(&w->fresh, &w->next, false);
     if (t)
-        gti_worker_requeue(w, t);
-    return true;
+        return t;
+    t = pop_started(w);
+    struct gti_task *displaced = t ? gti_next_take(&w->next) : NULL;
+    if (displaced)
+        gti_worker_requeue(w, displaced);
+    return t;
 }
 
 struct gti_task *gti_worker_pick_slow(struct gti_worker *w)
 {
-    bool spent = end_streak(w);
+    bool spent = GTI_LOAD(w->streak, relaxed) >= GTI_RUNNEXT_BUDGET;
     uint32_t tick = ++w->tick;
     if (gti_unlikely(tick % GTI_HOUSEKEEPING == 0 || spent)) {
         GTI_STORE(w->hurry, 0u, relaxed);
@@ -191,7 +219,7 @@ struct gti_task *gti_worker_pick_slow(struct gti_worker *w)
     }
     if (gti_unlikely(w->bound_head) && tick & 1u)
         return pop_bound(w);
-    struct gti_task *t = gti_worker_pop(w);
+    struct gti_task *t = spent ? pick_turn(w) : gti_worker_pop(w);
     if (gti_likely(t != NULL)) {
         GTI_STORE(w->streak, 0u, relaxed);
         return t;

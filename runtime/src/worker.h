@@ -52,6 +52,7 @@ struct gti_watch {
 enum gti_lazy { GTI_ATTENTIVE, GTI_LAZY, GTI_DEEP };
 
 #define GTI_RUNNEXT_BUDGET 64u
+#define GTI_OLDEST_TURN    16384u /* of so many turns of the queue, one is the oldest fresh task's */
 #define GTI_HOUSEKEEPING   64u
 #define GTI_AGE_STACKS     4096u /* a multiple of it: when a busy worker looks after idle stacks */
 
@@ -64,6 +65,7 @@ struct gti_worker {
     GTI_ATOMIC(uint32_t) streak;              /* run-next slot used in a row */
     GTI_ATOMIC(uint32_t) hurry;               /* the monitor sets these two: hurry() */
     uint32_t tick;
+    uint32_t turns;            /* times that the budget was spent */
     GTI_ATOMIC(uint32_t) vain; /* yields that found nothing else to run */
     bool alone;                /* gt_start() made one worker: no thieves, no binding */
     bool spare;
@@ -176,27 +178,15 @@ GTI_INLINE int gti_worker_submit(struct gti_worker *w, struct gti_task *t)
 
 /* Move fresh tasks to the run queue, oldest first, until `keep` are left. */
 int gti_worker_share(struct gti_worker *w, uint32_t keep);
-int gti_worker_submit_fresh_slow(struct gti_worker *w, struct gti_task *t);
 
 /* How many fresh tasks a worker that is not alone should keep to itself, `own`
  * of which nobody else needs: all, unless others have nothing to take. */
 GTI_INLINE uint32_t gti_worker_fresh_share(struct gti_worker *w, uint32_t own)
 {
     uint32_t count = GTI_LOAD(w->fresh.count, relaxed);
-    if (count <= own)
+    if (count <= own || !gti_idle_anybody(&gti_rt.idle) || !gti_runq_is_empty(&w->runq))
         return count;
-    return gti_idle_anybody(&gti_rt.idle) && gti_runq_is_empty(&w->runq) ? count / 2u : count;
-}
-
-/* The same for a fresh task that is not bound; w is not NULL. */
-GTI_INLINE int gti_worker_submit_fresh(struct gti_worker *w, struct gti_task *t)
-{
-    if (gti_unlikely(!gti_fresh_push(&w->fresh, &w->next, t)))
-        return gti_worker_submit_fresh_slow(w, t);
-    if (gti_likely(w->alone))
-        return 0;
-    uint32_t keep = gti_worker_fresh_share(w, 1u);
-    return gti_unlikely(keep < GTI_LOAD(w->fresh.count, relaxed)) ? gti_worker_share(w, keep) : 0;
+    return count < 2u * GTI_FRESH_SHARED ? count / 2u : count - GTI_FRESH_SHARED;
 }
 
 /* ---- running them -------------------------------------------------------- */

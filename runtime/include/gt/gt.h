@@ -2,7 +2,8 @@
  *
  * Tasks are functions with a stack of their own, run by a few OS threads
  * (workers) that hand tasks to each other. A task gives up its worker when it
- * waits, yields or returns; nothing takes it away.
+ * waits, yields or returns, and may when it spawns many others (gt_spawn());
+ * nothing takes it away.
  *
  * Conventions
  *   - Functions return 0 or a negative errno. errno itself is neither read nor
@@ -148,7 +149,12 @@ typedef struct gt_attr {
  * -EINVAL: fn is NULL, the runtime is not running, stack size out of range,
  * unknown flag, or no such worker. -ENOTSUP: in a forked child.
  * -ENOMEM: no memory for the task. The stack is taken when the task first
- * runs; a process that cannot get one then ends with a fatal message. */
+ * runs; a process that cannot get one then ends with a fatal message.
+ * A task that has spawned a thousand others without a switch in between may be
+ * left, within the call, for as long as they take to run or wait: as in a
+ * gt_yield(), any task may run meanwhile, and the caller go on on another OS
+ * thread. A gt_mutex may be held across it, a lock that blocks OS threads
+ * (pthread_mutex_t) not, if others want it. Threads outside are never held up. */
 int gt_spawn(gt_fn *fn, void *arg, const gt_attr *attr);
 
 /* Let the other tasks of this worker run. Returns at once if there are none. */
@@ -184,7 +190,7 @@ typedef struct gt_group {
 /* As gt_spawn(); the group counts the task until it returns. Any thread, and
  * tasks may spawn into the group they belong to. The group may be found
  * complete as late as when the task that spawned into it next waits, yields
- * or returns. */
+ * or returns. A caller that spawns many may be left as in gt_spawn(). */
 int gt_group_spawn(gt_group *group, gt_fn *fn, void *arg, const gt_attr *attr);
 
 /* Wait until every task of the group has returned. One waiter at a time: a
