@@ -1,9 +1,12 @@
 """Profiles, their plans and their estimates."""
 
+import json
+import os
+import types
 import unittest
 
 from tests import support
-from lib import cells, costs, coverage, peers, planning, profiles, recorded, samples, schema
+from lib import cells, costs, coverage, jobs, peers, planfile, planning, profiles, recorded, samples, schema, session
 from lib.errors import UsageError
 
 TWO_CPUS = {"smt": "one thread per core", "same-llc": True, "cross-llc": "one cache",
@@ -173,6 +176,26 @@ class ProfileTest(support.Case):
         self.assertEqual([costs.replicates(p, one, "timed", 0.1) for p in ("quick", "default", "full")], [6, 10, 20])
         self.assertEqual([costs.replicates(p, one, "timed", 0.2) for p in ("default", "full")], [6, 10])
         self.assertEqual([costs.replicates(p, one, "capacity", 9) for p in ("default", "full")], [1, 3])
+
+
+class StoredPlanTest(support.Case):
+    def test_the_plan_of_every_profile_can_be_stored(self):
+        for profile in profiles.PROFILES:
+            for machine in (two_cpus(), profiles.Machine(64, dict.fromkeys(TWO_CPUS, True))):
+                plan = planning.make(profile, machine, profiles.BACKENDS + peers.PEERS)
+                settings = types.SimpleNamespace(
+                    profile=profile, seed=1, spin_ns=0, filter=[], place=None, mem=1, watchdog=1, allow_debug=False,
+                    time=None)
+                began = session.Session(plan, None, None, types.SimpleNamespace(full_load=None), 1, None, None)
+                planfile.PlanFile(self.dir, settings, plan, profiles.BACKENDS).write("running", began)
+                with open(self.path("plan.json")) as f:
+                    self.assertEqual(set(json.load(f)["cells"]), {c.name for c in plan.cells})
+
+    def test_the_schema_names_every_kind_of_row(self):
+        with open(os.path.join(schema.SCHEMA_DIR, "plan.schema.json")) as f:
+            named = json.load(f)["properties"]["cells"]["additionalProperties"]["properties"]["kind"]["enum"]
+        used = {row.kind for profile in profiles.PROFILES.values() for row in profile.rows}
+        self.assertEqual(set(named), used | set(jobs.PAIRED))
 
 
 class PlanTest(support.Case):
