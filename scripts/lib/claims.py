@@ -68,8 +68,8 @@ CLAIMS = (
      "No increment is lost in any process; little: at most twice the cost of the same counter under a mutex.",
      claims_parallel.counting),
     ("C14", "Locks reduce parallelism.",
-     "Tasks that only lock and unlock gain nothing by a second CPU. Their section is empty: with work outside the lock "
-     "they would lose less.",
+     "Tasks that only lock and unlock take longer on several CPUs, beyond the noise floor; within it nothing is decided. "
+     "Their section is empty, and can hardly gain: with work outside the lock they would lose less.",
      claims_parallel.locking),
     ("C15", "The scheduler only runs tasks that have work.",
      "A process of parked tasks takes less than 1 % of one CPU.",

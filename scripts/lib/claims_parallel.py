@@ -1,7 +1,7 @@
 """The claims about several CPUs: slower on more, M on N, counters, locks."""
 
 from . import peers, stats
-from .claims_parts import (NO, UNDECIDED, YES, Part, below, missing, opposite, over_cpus, together, usable,
+from .claims_parts import (NO, UNDECIDED, YES, Part, below, missing, over_cpus, together, usable,
                            value_words)
 from .report_model import PLAIN, SUBJECT
 from .report_words import figure, interval_words, nanoseconds, ratio_words
@@ -152,8 +152,7 @@ def _gains_nothing(model, backend):
     if not found:
         return missing(question, "sync/mutex has not run on one CPU and on several", optional=backend != SUBJECT)
     floor = 1.0 if model.floor is None else 1 + model.floor.percent / 100
-    # No gain: not faster beyond noise. A gain: faster beyond it, with the whole interval.
-    states = [NO if r.interval.high < 1 and r.value < 1 / floor else opposite(below(r.interval, 1 / floor))
-              for _, _, r in found]
+    states = [_slower(ratio, floor) for _, _, ratio in found]
     words = "; ".join("%s: %s the cost on one CPU" % (cell.name, ratio_words(r)) for _, cell, r in found[:3])
+    words += "; the section is empty, and could hardly gain"
     return Part(question, together(states), words, [c for one, many, _ in found for c in (one, many)])

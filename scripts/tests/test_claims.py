@@ -142,7 +142,9 @@ CASES = {
                                                                                pthread=29)),
             (IN_PART, times("sync/mutex/n:100/cs:0/P:1", gt=6, pthread=11) + times("sync/mutex/n:100/cs:0/P:2", gt=3,
                                                                                  pthread=29)),
-            (NOT_HERE, times("sync/mutex/n:100/cs:0/P:1", gt=6) + times("sync/mutex/n:100/cs:0/P:2", gt=3))],
+            (NOT_HERE, times("sync/mutex/n:100/cs:0/P:1", gt=6) + times("sync/mutex/n:100/cs:0/P:2", gt=3)),
+            (NOT_DECIDED, times("sync/mutex/n:100/cs:0/P:1", gt=6) + times("sync/mutex/n:100/cs:0/P:2", gt=6.001)),
+            (NOT_DECIDED, times("sync/mutex/n:100/cs:0/P:1", gt=6) + times("sync/mutex/n:100/cs:0/P:2", gt=5.999))],
     "C15": [(HOLDS, idle(7e5)), (NOT_HERE, idle(5e8)), (NOT_DECIDED, idle(1e7))],
     "C16": [], "C17": [],
 }
