@@ -134,7 +134,7 @@ def judged(run):
         if not isinstance(sample.get("label"), str) or not isinstance(sample.get("pair"), int):
             raise errors.DataError(os.path.join(run.path, "samples.jsonl"), number, "no sample of a run --aa")
         grouped.setdefault((sample["cell"], sample["backend"], sample["pair"]), {}).setdefault(
-            sample["label"], []).append(dict(sample, replicate=sample["round"]))    # which is what pairs them
+            sample["label"], []).append(sample)
     comparisons, series, planned = [], [], len(grouped)
     for (name, backend, pair), by_label in grouped.items():
         both = [Series(Cell(name), backend, by_label[label]) for label in sorted(by_label)]

@@ -5,9 +5,14 @@ A series' state:
     invalid  any replicate was: shown, but no ratio is formed
     ok       at least one replicate succeeded; `remarks` tells of those that did not, and then no verdict is given
     limit, skipped   otherwise
+
+A process of a service whose load was late is `invalid` and repeated in its round: the one that was replaced is no part
+of a series.
 """
 
-from . import stats
+import collections
+
+from . import profiles, stats
 
 KERNEL_MEMORY_FROM = 1000
 MEMORY_PARTS = ("user_bytes", "page_table_bytes", "kernel_stack_bytes", "slab_bytes")
@@ -77,19 +82,31 @@ def metric_of(workload, load=None):
     return Metric("time", _time)
 
 
+def kept(samples):
+    """The samples of one cell on one backend in order, without those whose process was repeated in their round."""
+    ordered = sorted(samples, key=lambda s: s["order"])
+    last = {s["round"]: s for s in ordered}
+    return [s for s in ordered
+            if s["status"] != "invalid" or s is last[s["round"]] or not profiles.is_share(s["cell"])]
+
+
 class Series:
+    """by_round: {(round, how many of the series ran before it in that round): value}."""
+
     def __init__(self, cell, backend, samples):
         self.cell, self.backend = cell, backend
-        self.samples = sorted(samples, key=lambda s: s["order"])
+        self.samples = kept(samples)
         self.metric = metric_of(cell.workload, cell.axes.get("load"))
         self.good = [s for s in self.samples if s["status"] == "ok"]
         self.state = self._state()
         self.by_round, self.values = {}, []
-        for sample in self.good:
-            value = self.metric.value(sample)
+        before = collections.Counter()
+        for sample in self.samples:
+            value = self.metric.value(sample) if sample["status"] == "ok" else None
             if value is not None:
-                self.by_round[(sample["round"], sample["replicate"])] = value
+                self.by_round[(sample["round"], before[sample["round"]])] = value
                 self.values.append(value)
+            before[sample["round"]] += 1
 
     def _state(self):
         seen = {s["status"] for s in self.samples}

@@ -62,6 +62,42 @@ class Headline(unittest.TestCase):
         self.assertEqual(model.headlines, [])
         self.assertIn("no ratio: switch/yield/n:2/P:1, gt: 1 of 10 invalid: 3 % empty", verdicts.lines(model.run))
 
+    def late(self, cell, rounds):
+        """pthread's samples where the load was late once in each of these rounds."""
+        lines = []
+        for number, good in enumerate(series(cell, "pthread", 500)):
+            if number in rounds:
+                lines.append(dict(good, status="invalid", reason="late", replicate=len(lines)))
+            lines.append(dict(good, replicate=len(lines)))
+        return lines
+
+    def test_a_late_load_that_was_repeated_costs_neither_ratio_nor_pairs(self):
+        cell = "io/rest/load:50/P:1"
+        told = dict.fromkeys(("p50", "p90", "p99", "p999", "max"), 9)
+        model = model_of(series(cell, "gt", 50), self.late(cell, (0, 4)))
+        for one in model.samples:
+            one["latency"] = dict(told, count=9, p99=one["ns_per_op"])
+        model = report_model.Model(model.run)
+        headline = model.headlines[0]
+        self.assertEqual((headline.ratio.n, headline.verdict), (10, stats.DIFFERS))
+        self.assertEqual(len(set(round(log, 9) for log in headline.ratio.logs)), 1)     # each round with its own
+        self.assertEqual((headline.other.state, len(headline.other.samples)), ("ok", 10))
+        self.assertEqual(len(model.samples), 22)
+
+    def test_a_late_load_that_was_not_made_good_stays_invalid(self):
+        cell = "io/rest/load:50/P:1"
+        for lines in (self.late(cell, (9,))[:-1], [dict(s, status="invalid", reason="late") for s in self.late(cell, (2,))]):
+            model = model_of(series(cell, "gt", 50), lines)
+            self.assertEqual(model.get(model.cells[0], "pthread").state, "invalid")
+
+    def test_processes_of_a_round_pair_in_their_order(self):
+        cell = "switch/yield/n:2/P:1"
+        lines = [dict(s, round=i // 2) for i, s in enumerate(series(cell, "gt", 50))]
+        bad = dict(lines[2], status="invalid", reason="3 % empty")
+        found = model_of(lines[:2] + [bad] + lines[3:]).get(report_model.Cell(cell), "gt")
+        self.assertEqual(found.state, "invalid")
+        self.assertEqual(sorted(found.by_round), [(r, i) for r in range(5) for i in (0, 1) if (r, i) != (1, 0)])
+
     def test_a_crashed_replicate_leaves_the_ratio_and_takes_the_verdict(self):
         cell = "stack/grow/bytes:4096/P:1"
         bad = series(cell, "pthread", 500, 9) + [synthetic.bad(cell, "pthread", "crashed", "killed by signal 9",
