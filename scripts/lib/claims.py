@@ -39,8 +39,9 @@ CLAIMS = (
      "before it sleeps.",
      claims_cost.messages),
     ("C6", "A thread's stack has a fixed size; a goroutine's grows and shrinks as needed, up to 1 GB.",
-     "Grows: a call 16 times as deep as what a parked task takes. Shrinks: less than half of a deep call stays resident. "
-     "Fixed: the resident part of a thread's stack does not follow its depth.",
+     "Grows: a task that waits holds at most a sixteenth of what its calls can reach down to, in resident memory. Shrinks: "
+     "less than half of a deep call stays resident. Fixed: the resident part of a thread's stack does not follow its "
+     "depth. Where it does, a thread's stack grows in the same sense, up to its reserve.",
      claims_cost.stack_growth),
     ("C7", "With cooperative scheduling a task that never blocks starves the others.",
      "Starved: one in a hundred wake-ups of a 1 ms grid is more than 100 ms late, which a person notices. Not starved: "
@@ -57,8 +58,9 @@ CLAIMS = (
      "Exhausted: 1000 requests in flight together, which 1000 a minute hardly ever are, take over half of the memory.",
      claims_cost.requests),
     ("C11", "M goroutines run on N OS threads, at most one per CPU at a time, and blocking calls do not stop the rest.",
-     "At most one per CPU: no more CPU time than CPUs x real time, give or take 5 %. N above 1: a computation gains by "
-     "more CPUs. The rest goes on: computing beside blocked tasks takes at most a tenth longer than alone.",
+     "M on N: at most one OS thread for ten parked tasks, by the kernel stacks that came with them. N above 1: a "
+     "computation gains by more CPUs. The rest goes on: computing beside blocked tasks takes at most a tenth longer than "
+     "alone. No part asks for one per CPU at a time: the affinity mask sees to that for every program, threads too.",
      claims_parallel.many_on_few),
     ("C12", "Concurrent API calls finish in the time of the slowest, at little memory.",
      "At most twice the 10 ms that each answer takes, for all of them together; little: at most half of what plain "

@@ -154,14 +154,19 @@ def _deepest(model, workload, backend):
 
 
 def _grows(model):
-    question = "gt: a stack grows with the depth of its calls"
+    """Of resident memory, as the claim's other parts: what is reserved tells nothing of growth."""
+    question = "gt: what is resident grows with the depth of calls"
     cell, series = _deepest(model, "stack/grow", SUBJECT)
     parked_cell, parked = _parked(model, SUBJECT)
     if series is None or parked is None:
         return missing(question, "needs stack/grow and memory/parked")
-    depth, rest = cell.number("bytes"), stats.median(parked.values)
-    return Part(question, YES if depth >= DEPTHS * rest else NO,
-                "%s deep, and %s while it waits" % (count_bytes(depth), count_bytes(rest)), [cell, parked_cell])
+    depth, rest = cell.number("bytes"), interval_of(parked)
+    thread = usable(model, parked_cell, PLAIN)
+    words = "%s deep, and %s (%s) while it waits" % (
+        count_bytes(depth), count_bytes(stats.median(parked.values)), interval_words(rest, count_bytes))
+    if thread and usable(model, cell, PLAIN):
+        words += "; pthread %s deep, and %s while it waits" % (count_bytes(depth), count_bytes(stats.median(thread.values)))
+    return Part(question, below(rest, depth / DEPTHS), words, [cell, parked_cell])
 
 
 def _share_kept(series):

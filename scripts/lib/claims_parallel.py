@@ -1,7 +1,7 @@
 """The claims about several CPUs: slower on more, M on N, counters, locks."""
 
 from . import peers, stats
-from .claims_parts import (NO, UNDECIDED, YES, Part, below, missing, over_cpus, together, usable,
+from .claims_parts import (BESIDE, NO, UNDECIDED, YES, Part, below, missing, over_cpus, together, usable,
                            value_words)
 from .report_model import PLAIN, SUBJECT
 from .report_words import figure, interval_words, nanoseconds, ratio_words
@@ -9,7 +9,8 @@ from .report_words import figure, interval_words, nanoseconds, ratio_words
 CHANNELS = ("channel/ping_pong", "channel/prod_cons", "channel/select", "channel/sieve")
 COMPUTING = ("parallel/nqueens", "parallel/fib")
 BUSY_GROUPS = ("spawn", "switch", "channel", "sync", "parallel")
-MORE_THAN_ALL = 1.05
+KERNEL_STACK = 16 * 1024      # of an OS thread on x86-64 and ARM
+FEW_THREADS = 0.1
 BESIDE_BLOCKED = 1.1
 LITTLE = 2.0
 
@@ -43,11 +44,33 @@ def _slower(ratio, floor):
 # --- C11 ------------------------------------------------------------------------------------------
 
 def many_on_few(model):
-    return [_no_more_than_cpus(model), _gains(model), _rest_goes_on(model)]
+    return [_few_threads(model), _gains(model), _rest_goes_on(model), _cpu_time(model)]
 
 
-def _no_more_than_cpus(model):
-    question = "gt never runs on more CPUs than P"
+def _few_threads(model):
+    """OS threads are counted by the kernel stacks that came with the tasks."""
+    question = "gt: at most one OS thread for ten tasks that wait"
+    found = [(c, usable(model, c, SUBJECT)) for c in model.of_default("memory/parked") if c.number("n")]
+    found = [pair for pair in found if pair[1] is not None]
+    if not found:
+        return missing(question, "memory/parked has not run")
+    cell, series = max(found, key=lambda pair: pair[0].number("n"))
+    threads = _threads(series)
+    interval = stats.median_interval([count / cell.number("n") for count in threads])
+    other = usable(model, cell, PLAIN)
+    words = "%s more OS threads, by their kernel stacks, for %s tasks, %s%s" % (
+        figure(stats.median(threads)), cell.number("n"), cell.name,
+        "; pthread %s" % figure(stats.median(_threads(other))) if other else "")
+    return Part(question, below(interval, FEW_THREADS), words, [cell])
+
+
+def _threads(series):
+    return [max(0, sample["memory"]["kernel_stack_bytes"]) / KERNEL_STACK for sample in series.good]
+
+
+def _cpu_time(model):
+    """Beside: the affinity mask keeps every program to P CPUs, so that this can say of none that it takes more."""
+    question = "CPU time, which the affinity mask bounds"
     found = []
     for cell in model.cells:
         series = usable(model, cell, SUBJECT)
@@ -58,10 +81,10 @@ def _no_more_than_cpus(model):
         if shares:
             found.append((stats.median(shares), cell))
     if not found:
-        return missing(question, "no cell has its CPU time")
+        return missing(question, "no cell has its CPU time", optional=True)
     share, cell = max(found, key=lambda pair: pair[0])
-    return Part(question, YES if share <= MORE_THAN_ALL else NO,
-                "at most %s %% of the CPUs' time in %d cells, %s" % (figure(100 * share), len(found), cell.name), [cell])
+    return Part(question, BESIDE, "at most %s %% of P CPUs in %d cells, %s" % (figure(100 * share), len(found), cell.name),
+                [cell])
 
 
 def _gains(model):

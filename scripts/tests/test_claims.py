@@ -30,11 +30,12 @@ def times(cell, **by_backend):
     return [line for backend, ns in by_backend.items() for line in series(cell, backend.replace("_", "-"), ns)]
 
 
-def memory(cell, n, **by_backend):
-    """Bytes of each of n tasks."""
+def memory(cell, n, kernel=0, **by_backend):
+    """Bytes of each of n tasks, of which `kernel` are its kernel stack."""
     return [line for backend, each in by_backend.items() for line in series(
-        cell, backend, each, memory=lambda v: dict(dict.fromkeys(synthetic_run.PARTS, 0), user_bytes=int(v * n), n=n,
-                                                   anon_huge_bytes=0, noise_bytes=0, source="meminfo"))]
+        cell, backend, each, memory=lambda v: dict(
+            dict.fromkeys(synthetic_run.PARTS, 0), user_bytes=int((v - kernel) * n), kernel_stack_bytes=kernel * n, n=n,
+            anon_huge_bytes=0, noise_bytes=0, source="meminfo"))]
 
 
 def late(cell, **by_backend):
@@ -70,8 +71,9 @@ def busy(cell, ns, share):
     return series(cell, "gt", ns, cpu_ns_per_op=lambda v: v * share)
 
 
-def many_on_few(at_two, share, beside):
-    return (busy("parallel/nqueens/n:8/P:1", 200.0, 1.0) + busy("parallel/nqueens/n:8/P:2", at_two, share)
+def many_on_few(at_two, beside, kernel=0):
+    """kernel: bytes of kernel stack of each parked task."""
+    return (memory("memory/parked/n:1000/P:2", 1000, kernel, gt=20 * KIB) + busy("parallel/nqueens/n:8/P:1", 200.0, 1.0) + busy("parallel/nqueens/n:8/P:2", at_two, 1.9)
             + series("syscall/blocking/n:64/P:2", "gt", beside, alone_ns_per_op=1000.0))
 
 
@@ -128,8 +130,9 @@ CASES = {
             (HOLDS, memory("io/held/n:1000/P:1", 1000, gt=16000, pthread=6e6)),
             (IN_PART, memory("io/held/n:1000/P:1", 1000, gt=6e6, pthread=6e6)),
             (IN_PART, memory("io/held/n:1000/P:1", 1000, gt=16000))],
-    "C11": [(HOLDS, many_on_few(110.0, 1.9, 700.0)), (IN_PART, many_on_few(250.0, 1.9, 700.0)),
-            (NOT_HERE, many_on_few(250.0, 3.0, 1900.0))],
+    "C11": [(HOLDS, many_on_few(110.0, 700.0)), (HOLDS, many_on_few(110.0, 700.0, KIB)),
+            (IN_PART, many_on_few(250.0, 700.0)), (IN_PART, many_on_few(110.0, 700.0, 16 * KIB)),
+            (NOT_HERE, many_on_few(250.0, 1900.0, 16 * KIB))],
     "C12": [(HOLDS, series("io/api_calls/c:100/P:1", "gt", 150000.0)
              + memory("io/held/n:1000/P:1", 1000, gt=16000, pthread=45000)),
             (IN_PART, series("io/api_calls/c:100/P:1", "gt", 250000.0)
@@ -212,6 +215,19 @@ class Figures(unittest.TestCase):
         part = scored(times(SPAWN, gt=30, pthread=24000) + times("spawn/tree/n:1000/P:2", gt=100, pthread=9000))["C3"].parts[1]
         self.assertIn("least in spawn/tree/n:1000/P:2: gt 100 ns, pthread 9.00 us: 1/90.0", part.words)
         self.assertIn("2 of 2 cells", part.words)
+
+    def test_cpu_time_answers_nothing(self):
+        for share in (0.5, 3.0):
+            part = scored(busy("parallel/nqueens/n:8/P:1", 200.0, share))["C11"].parts[-1]
+            self.assertEqual((part.state, part.question), (BESIDE, "CPU time, which the affinity mask bounds"))
+
+    def test_that_a_threads_memory_grows_too_is_said(self):
+        lines = stacks(0.1, 12000) + times("stack/grow/bytes:%d/P:1" % MIB, pthread=5e5)
+        self.assertIn("pthread 1.00 MiB deep, and 34.0 KiB while it waits", scored(lines)["C6"].parts[0].words)
+
+    def test_a_parked_size_about_the_limit_leaves_growth_open(self):
+        states = [scored(stacks(0.1, 12000, depth))["C6"].parts[0].state for depth in (48 * KIB, 64 * KIB, 80 * KIB)]
+        self.assertEqual(states, [NO, UNDECIDED, YES])
 
     def test_ports_stand_beside(self):
         part = scored(times(SPAWN, gt=30, pthread=24000, go=400))["C3"].parts[1]
