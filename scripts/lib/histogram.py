@@ -10,6 +10,7 @@ import math
 EXACT = 256
 PER_OCTAVE = 128
 BUCKETS = EXACT + 36 * PER_OCTAVE
+LARGEST = 1 << 48       # values of one process: more than it can have, and few enough for exact shares
 TICKS_PER_HALF = 5      # lines of a .hgrm file each time that the distance to 100 % halves
 
 
@@ -35,6 +36,8 @@ class Histogram:
             raise ValueError("counts are not pairs of a bucket and a count in ascending order")
         if any(b >= BUCKETS for b in buckets) or sum(counts) != latency["count"]:
             raise ValueError("counts do not add up to count, or name a bucket that is none")
+        if latency["count"] > LARGEST:
+            raise ValueError("counts are of more values than a process has")
         for bucket, count in zip(buckets, counts):
             self.counts[bucket] = self.counts.get(bucket, 0) + count
         self.count += latency["count"]
@@ -71,7 +74,9 @@ class Histogram:
                 break
             points.append((value, share, seen))
             half = 2 ** (int(math.log2(1 / (1 - share))) + 1)
-            share += 1 / (half * TICKS_PER_HALF)
+            before, share = share, share + 1 / (half * TICKS_PER_HALF)
+            if share in (before, 1.0):      # no nearer to 1 in floating point
+                break
         return points + [(self.max, 1.0, self.count)] if self.count else []
 
 

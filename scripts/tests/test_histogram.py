@@ -64,6 +64,21 @@ class HistogramTest(support.Case):
         self.assertRegex(lines[-2], r"^#\[Max     = +1000000\.000, Total count    = +201\]$")
         self.assertRegex(lines[-1], r"^#\[Buckets = +\d+, SubBuckets     = +256\]$")
 
+    def test_a_curve_ends_however_many_values_there_are(self):
+        for count in (1 << 48, 1 << 60, (1 << 63) - 2):
+            made = histogram.Histogram()
+            made.counts, made.count, made.max = {1: count, 300: 1}, count + 1, 400
+            points = made.curve()
+            self.assertLess(len(points), 400)
+            self.assertEqual(points[-1], (400, 1.0, count + 1))
+            self.assertIn("Total count", histogram.hgrm(made))
+
+    def test_more_values_than_a_process_has_are_bad_data(self):
+        for count, wrong in (((1 << 48) - 1, 0), (1 << 48, 1), (1 << 60, 1)):
+            told = dict(latency([1, 2]), count=count + 1, counts=[1, count, 300, 1])
+            found = schema.check(synthetic_run.sample(CELL, "gt", 50.0, latency=told), "sample")
+            self.assertEqual(len(found), wrong, found)
+
     def test_a_report_leaves_a_file_for_each_series_with_counts(self):
         lines = [synthetic_run.sample(CELL, backend, 50.0, i, latency=latency([10, 20, 30 + i]))
                  for i in range(6) for backend in ("gt", "pthread")]
