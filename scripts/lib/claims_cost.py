@@ -38,9 +38,13 @@ def _thread_memory(model):
 
 
 def _reserve(model):
-    """RLIMIT_STACK is what glibc reserves for a thread unless told otherwise."""
+    """RLIMIT_STACK is what glibc reserves for a thread unless told otherwise; unlimited means its own default."""
     question, env = "its stack reserves 1 to 2 MB of addresses", model.run.machine.get("env", {})
-    size = env.get("rlimit_stack")
+    size, libc, arch = env.get("rlimit_stack"), str(env.get("libc", "")), env.get("arch")
+    if not libc.startswith("glibc"):
+        return missing(question, "no glibc, whose default RLIMIT_STACK would tell", optional=True)
+    if size == "unlimited" and arch == "x86":
+        return Part(question, YES, "2.00 MiB (RLIMIT_STACK is unlimited: glibc's default on x86-64)")
     if isinstance(size, bool) or not isinstance(size, int) or size <= 0:
         return missing(question, "the default size of a stack is not recorded in this run", optional=True)
     return Part(question, YES if MB <= size <= 2 * KIB * KIB else NO,
@@ -120,13 +124,16 @@ def switching(model):
         return [c for c in default if c.workload in workloads and not c.is_free
                 and (c.number("P") == 1) == (cpus == 1)]
 
-    far = "at most a tenth of plain pthread"
-    return [ratio_part(model, "yields on one CPU: " + far, of("switch/yield", cpus=1), PLAIN, TENTH),
-            ratio_part(model, "blocking hand-over on one CPU: " + far, of("switch/handoff", cpus=1), PLAIN, TENTH),
-            ratio_part(model, "with memory touched between switches: " + far, of("switch/working_set", cpus=1), PLAIN,
-                       TENTH, optional=True),
-            ratio_part(model, "between two CPUs, at most a tenth of the fastest way of OS threads",
-                       of("switch/handoff", cpus=2), fastest(model), TENTH, optional=True)]
+    parts = []
+    for what, workload, optional in (("yields on one CPU", "switch/yield", False),
+                                     ("blocking hand-over on one CPU", "switch/handoff", False),
+                                     ("with memory touched between switches", "switch/working_set", True)):
+        for whose, other in (("plain pthread", PLAIN), ("the fastest way of OS threads", fastest(model))):
+            parts.append(ratio_part(model, "%s: at most a tenth of %s" % (what, whose), of(workload, cpus=1), other, TENTH,
+                                    optional=optional))
+    parts.append(ratio_part(model, "between two CPUs, at most a tenth of the fastest way of OS threads",
+                            of("switch/handoff", cpus=2), fastest(model), TENTH, optional=True))
+    return parts
 
 
 def messages(model):
@@ -196,9 +203,11 @@ def _thread_is_fixed(model):
     if len(found) < 2:
         return missing(question, "needs stack/retained at two depths")
     (low_cell, low), (high_cell, high) = found[0], found[-1]
-    small, large = stats.median(low.values), stats.median(high.values)
-    return Part(question, YES if small > large / 2 else NO, "%s after %s, %s after %s: only the reserve is fixed" % (
-        count_bytes(small), count_bytes(low_cell.number("bytes")), count_bytes(large),
+    small, large = interval_of(low), interval_of(high)
+    follows = side(small.low / large.high, small.high / large.low, 0.5)
+    return Part(question, opposite(follows), "%s (%s) after %s, %s (%s) after %s: only the reserve is fixed" % (
+        count_bytes(stats.median(low.values)), interval_words(small, count_bytes), count_bytes(low_cell.number("bytes")),
+        count_bytes(stats.median(high.values)), interval_words(large, count_bytes),
         count_bytes(high_cell.number("bytes"))), [low_cell, high_cell])
 
 

@@ -51,17 +51,18 @@ def _lets_others_run(model, what, workload):
         series = model.get(cell, SUBJECT)
         if series is None or series.state != "ok" or workload in ("channel/ping_pong", "switch/handoff") and cell.number("P") != 1:
             continue
-        rate = switches_per_op(series)
-        if rate is not None:
-            found.append((rate, cell))
+        rates = switches_per_op(series)
+        if rates:
+            found.append((rates, cell))
     if not found:
         return missing(what, "%s has no figure" % workload)
-    rate, cell = max(found, key=lambda pair: pair[0])
-    thread = model.get(cell, PLAIN)
-    other = switches_per_op(thread) if thread is not None and thread.good else None
-    words = "%s switches of the kernel per operation, %s%s" % (
-        rate_words(rate), cell.name, "; pthread %s" % rate_words(other) if other is not None else "")
-    return Part(what, YES if rate < BLOCKS else NO, words, [c for _, c in found])
+    rates, cell = max(found, key=lambda pair: stats.median(pair[0]))
+    interval, thread = stats.median_interval(rates), model.get(cell, PLAIN)
+    others = switches_per_op(thread) if thread is not None else []
+    words = "%s switches of the kernel per operation (%s), %s%s" % (
+        rate_words(stats.median(rates)), interval_words(interval, rate_words), cell.name,
+        "; pthread %s" % rate_words(stats.median(others)) if others else "")
+    return Part(what, below(interval, BLOCKS), words, [c for _, c in found])
 
 
 # --- C12 ------------------------------------------------------------------------------------------

@@ -202,7 +202,7 @@ class Verdicts(unittest.TestCase):
 class Figures(unittest.TestCase):
     def test_the_reserve_of_a_stack_is_told_apart_from_what_is_resident(self):
         run = samples.Run("synthetic", synthetic_run.machine(), parked(4 * KIB, 34 * KIB), [])
-        run.machine["env"]["rlimit_stack"] = 8 * MIB
+        run.machine["env"].update(rlimit_stack=8 * MIB, libc="glibc 2.36", arch="x86")
         c1 = claims.of_model(report_model.Model(run))[0]
         states = {part.question: (part.state, part.words) for part in c1.parts}
         self.assertEqual(states["its stack reserves 1 to 2 MB of addresses"][0], NO)
@@ -210,6 +210,29 @@ class Figures(unittest.TestCase):
         self.assertIn("34.0 KiB", states["a parked thread takes 1 to 2 MB of memory"][1])
         run.machine["env"]["rlimit_stack"] = 2 * MIB
         self.assertEqual([p.state for p in claims.of_model(report_model.Model(run))[0].parts], [NO, YES, YES])
+        for libc, arch, size, state in (("glibc 2.36", "x86", "unlimited", YES), ("glibc 2.36", "arm64", "unlimited", UNKNOWN),
+                                        ("musl 1.2", "x86", 8 * MIB, UNKNOWN), ("unknown", "x86", 8 * MIB, UNKNOWN)):
+            run.machine["env"].update(rlimit_stack=size, libc=libc, arch=arch)
+            reserve = claims.of_model(report_model.Model(run))[0].parts[1]
+            self.assertEqual((reserve.state, "glibc's default" in reserve.words), (state, state == YES), libc)
+
+    def test_an_interval_about_a_threshold_leaves_switches_of_the_kernel_and_fixed_stacks_open(self):
+        lines = all_blocking(0.01, 0.06, 0.0, 0.0)
+        for i, line in enumerate(one for one in lines if one["cell"].startswith("io/echo")):
+            line["usage"] = dict(line["usage"], voluntary_switches=60000 * (i % 2))
+        part = scored(lines)["C8"].parts[0]
+        self.assertEqual(part.state, UNDECIDED, part.words)
+        lines = stacks(0.1, 1.1 * MIB)
+        wide = [one for one in lines if one["cell"].startswith("stack/retained/bytes:4096") and one["backend"] == "pthread"]
+        for i, line in enumerate(wide):
+            line["memory"]["user_bytes"] = MIB if i % 2 else MIB // 8
+        self.assertEqual(scored(lines)["C6"].parts[2].state, UNDECIDED)
+
+    def test_a_switch_is_held_against_the_fastest_way_of_os_threads_too(self):
+        lines = times("switch/yield/n:2/P:1", gt=9, pthread=1700, pthread_futex=50)
+        states = {part.question: part.state for part in scored(lines)["C4"].parts}
+        self.assertEqual(states["yields on one CPU: at most a tenth of plain pthread"], YES)
+        self.assertEqual(states["yields on one CPU: at most a tenth of the fastest way of OS threads"], NO)
 
     def test_the_figure_is_that_of_the_least_favourable_cell(self):
         part = scored(times(SPAWN, gt=30, pthread=24000) + times("spawn/tree/n:1000/P:2", gt=100, pthread=9000))["C3"].parts[1]
