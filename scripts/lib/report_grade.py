@@ -12,6 +12,7 @@ MEANING = {"A": "nothing is known that stands against the figures",
            "B": "fit for comparisons within this run; small differences between runs may be the machine's",
            "C": "fit for large differences; what the machine did meanwhile is partly unknown",
            "D": "something took part in the figures that does not belong there, or may have"}
+NO_REMEDY = "nothing is known to change it"
 UNKNOWN_WORDS = ("The grade is that of the worst finding. “unknown” is what could not be known from inside, and is never "
                  "assumed to be harmless.")
 
@@ -23,7 +24,8 @@ class Grade:
         self.calibrations = list(getattr(run, "calibrations", ()))
         stored = run.machine.get("doctor")
         self.stored = isinstance(stored, list)
-        found = stored if self.stored else doctor.findings(run.machine)
+        found = [dict(one, remedy=one["remedy"] or NO_REMEDY) for one in (
+            stored if self.stored else doctor.findings(run.machine))]
         self.findings = doctor.complete(found, self.calibrations)
         self.letter, self.deciding = doctor.grade(found, self.calibrations)
         self.next_letter, _ = doctor.ladder(found, self.calibrations)

@@ -234,6 +234,8 @@ _KEYWORDS = {
 
 # --- sense: what no keyword can say ---------------------------------------------------------------
 
+_SMALLEST_NS = 1e-6     # of a duration that is not 0: far below any clock, so that every ratio of two is a number
+_DURATIONS = ("ns_per_op", "cpu_ns_per_op", "alone_ns_per_op", "wakeup_cpu_ns")
 _NS = {"ns": 1.0, "us": 1e3, "ms": 1e6, "s": 1e9}
 
 
@@ -247,6 +249,8 @@ def _check_sample_sense(sample):
             errors.append("status is ok but there is no ledger")
     elif not sample["reason"]:
         errors.append("status is %s but reason is empty" % status)
+    errors += ["%s is %g, above 0 but below %g" % (key, sample[key], _SMALLEST_NS) for key in _DURATIONS
+               if 0 < (sample.get(key) or 0) < _SMALLEST_NS]
     latency = sample.get("latency")
     if latency and "counts" in latency:
         try:

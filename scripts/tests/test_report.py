@@ -186,6 +186,12 @@ class Runs(Stored):
         with self.assertRaises(errors.UsageError):
             report.write(self.dir, formats=("odt",))
 
+    def test_findings_without_a_remedy_are_told_too(self):
+        found = [{"id": "odd", "value": {"a": [1]}, "grade": g, "text": "t", "remedy": None} for g in "AC"]
+        self.write(lines=[synthetic.sample("spawn/one/P:1", "gt", 52.0)], machine_changes={"doctor": found})
+        for page in self.pages():
+            self.assertIn("odd: nothing is known to change it", re.sub("<[^>]*>", "", page))
+
     def test_a_run_of_one_sample(self):
         page, _ = self.write(lines=[synthetic.sample("spawn/one/P:1", "gt", 50.0)])
         self.assertIn("so there is no ratio", page)

@@ -74,6 +74,21 @@ class Bad(unittest.TestCase):
         slow = dict(good()["gbench"], time_unit="ms")
         self.refused("gbench says 52.5 ms", gbench=slow)
 
+    def test_a_duration_is_nothing_or_one_that_can_be_divided_by(self):
+        tiny = dict(good()["gbench"], real_time=0)
+        self.refused("ns_per_op is 1e-310, above 0", ns_per_op=1e-310, gbench=tiny)
+        for key in ("cpu_ns_per_op", "alone_ns_per_op", "wakeup_cpu_ns"):
+            self.refused(key + " is 9.9e-07, above 0 but below 1e-06", **{key: 9.9e-7})
+            for fine in (0, 0.0, 1e-6, 5, None):
+                self.assertEqual(schema.check(good(**{key: fine}), "sample"), [])
+
+    def test_a_finding_of_the_doctor_is_whole(self):
+        whole = {"id": "load", "value": 0.1, "grade": "B", "text": "t", "remedy": None}
+        self.assertEqual(schema.check(synthetic_run.machine(doctor=[whole]), "machine"), [])
+        for key in whole:
+            part = {k: v for k, v in whole.items() if k != key}
+            self.assertEqual(schema.check(synthetic_run.machine(doctor=[part]), "machine"), ["doctor[0] lacks " + key])
+
     def test_other_shapes_than_an_object(self):
         for value in (None, [], 1, "x", True):
             self.assertEqual(len(schema.check(value, "sample")), 1)
