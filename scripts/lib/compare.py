@@ -6,7 +6,7 @@ machine are unpaired: definition and toolchain must be the same. Two machines: t
 machine's own gt/pthread ratio is the figure, absolute values stand beside it, and nothing is judged.
 
 Exit status: 0 compared, and with --gate no cell of B costs more than the gate allows; 1 with --gate: one does, or
-what was good in A is no longer; 2 the values cannot decide; 3 not comparable, with the reason; 64 usage; 65 bad
+what was good in A is no longer; 2 the values cannot decide, or B has no run of what was good in A; 3 not comparable, with the reason; 64 usage; 65 bad
 data.
 """
 
@@ -149,7 +149,7 @@ def _judged(a, b, gate, out):
         say(out, "noise floor %.1f %%; %d of %d comparisons differ; %s"
             % (floor.percent, sum(r.verdict == stats.DIFFERS for r in ratios), len(ratios),
                "paired by round" if compare_judge.interleaved(a, b) else "two sessions, unpaired"))
-    found = compare_judge.outcome(rows, gate)
+    found = compare_judge.outcome(rows, gate, compare_judge.missing(a, b))
     for line in found.lines:
         say(out, line)
     return found.status

@@ -34,8 +34,9 @@ class Row:
 
     @property
     def lost(self):
-        """Good in A, and in B it failed, crashed, timed out or became invalid."""
-        return self.a.usable and self.b.state in ("failed", "invalid", "crashed", "timeout")
+        """Good in A, and in B no more. What another backend does not offer is not lost."""
+        ended = ("failed", "invalid", "crashed", "timeout", "limit")
+        return self.a.usable and (self.b.state in ended or self.b.state == "skipped" and self.a.backend == self.b.backend)
 
 
 def all_cells(a, b):
@@ -43,13 +44,24 @@ def all_cells(a, b):
     return sorted({c.name: c for c in a.model.cells + b.model.cells}.values(), key=Cell.sort_key)
 
 
+def named_pairs(a, b):
+    """[(backend of A, backend of B)] that are held against each other."""
+    return [(a.backend, b.backend)] if a.backend else [
+        (name, name) for name in sorted(set(a.backends()) | set(b.backends()), key=backend_key)]
+
+
+def missing(a, b):
+    """"cell backend" of what was good in A and was not run in B, in order. Another backend need not offer a cell."""
+    return ["%s %s" % (cell.name, one) for cell in a.model.cells for one, two in named_pairs(a, b) if one == two
+            for series in [a.model.get(cell, one)] if series is not None and series.usable
+            and b.model.get(cell, two) is None]
+
+
 def pairs(a, b):
     """[(Series of A, Series of B)] of the cells that both have, in order."""
     found = []
     for cell in all_cells(a, b):
-        named = [(a.backend, b.backend)] if a.backend else [
-            (name, name) for name in sorted(set(a.backends()) & set(b.backends()), key=backend_key)]
-        for one, two in named:
+        for one, two in named_pairs(a, b):
             series = a.model.get(cell, one), b.model.get(cell, two)
             if None not in series and any(s.state != "skipped" for s in series):
                 found.append(series)
@@ -99,9 +111,9 @@ class Outcome:
         self.status, self.lines = status, lines
 
 
-def outcome(rows, gate):
+def outcome(rows, gate, missing_in_b=()):
     """Without a gate only whether there was anything to judge. With one: 1 if a cell differs, and by more than the
-    gate, or is lost; 2 if some interval leaves that open; else 0."""
+    gate, or is lost; 2 if some interval leaves that open, or a cell was not run in B; else 0."""
     judged = [row for row in rows if row.judged]
     if gate is None:
         if not judged:
@@ -112,11 +124,19 @@ def outcome(rows, gate):
         return Outcome(errors.FAILED, *["regression: %s %s: %s" % (row.cell.name, row.b.backend, _why_worse(row))
                                         for row in worse])
     open_ = [row for row in rows if row.a.usable and (not row.judged or row.ratio.interval.high > 1 + gate)]
+    lines = []
     if open_ or not judged:
-        names = ["%s %s" % (row.cell.name, row.b.backend) for row in open_]
-        return Outcome(errors.INCONCLUSIVE, "undecided: a cost beyond the gate is not excluded in %d of %d: %s" % (
-            len(open_), len(rows), ", ".join(names[:MAX_NAMES]) + (", ..." if len(names) > MAX_NAMES else "")))
+        lines.append("undecided: a cost beyond the gate is not excluded in %d of %d: %s" % (
+            len(open_), len(rows), _listed(["%s %s" % (row.cell.name, row.b.backend) for row in open_])))
+    if missing_in_b:
+        lines.append("undecided: good in A and not run in B: %s" % _listed(missing_in_b))
+    if lines:
+        return Outcome(errors.INCONCLUSIVE, *lines)
     return Outcome(errors.OK, "within the gate of %g %%: %d comparisons" % (100 * gate, len(judged)))
+
+
+def _listed(names):
+    return ", ".join(names[:MAX_NAMES]) + (", ..." if len(names) > MAX_NAMES else "")
 
 
 def _beyond(row, gate):

@@ -87,6 +87,32 @@ class Gate(Compared):
         self.assertEqual(status, errors.FAILED)
         self.assertIn("regression: spawn/one/P:2 gt: 1 of 1 crashed: killed by signal 11", text)
 
+    def test_what_was_not_run_in_b_passes_no_gate_and_is_named(self):
+        a, b = self.store("a"), self.store("b", lines_of(1.0001, only=CELLS[:2]))
+        status, text = self.compare(a, b, "--gate", "5%")
+        self.assertEqual(status, errors.INCONCLUSIVE, text)
+        self.assertIn("undecided: good in A and not run in B: %s gt, %s pthread" % (CELLS[2], CELLS[2]), text)
+        self.assertEqual(self.compare(b, a, "--gate", "5%")[0], errors.OK)
+        status, text = self.compare(a, self.store("c", [one for one in lines_of(1.0001) if one["backend"] == "gt"]),
+                                    "--gate", "5%")
+        self.assertEqual(status, errors.INCONCLUSIVE, text)
+        self.assertIn("not run in B: " + ", ".join("%s pthread" % cell for cell in CELLS[:2]), text)
+
+    def test_a_cell_that_is_skipped_or_meets_a_limit_now_is_a_regression(self):
+        limit = {"reached": 9, "errno": "EAGAIN", "name": "pid_max", "value": 9}
+        for number, (status, of) in enumerate((("skipped", None), ("limit", limit))):
+            bad = [line for line in lines_of() if (line["cell"], line["backend"]) != (CELLS[1], "gt")]
+            bad.append(synthetic.bad(CELLS[1], "gt", status, "no more", order=999, limit=of))
+            found, text = self.compare(self.store("a"), self.store("b%d" % number, bad), "--gate", "5%")
+            self.assertEqual(found, errors.FAILED, text)
+            self.assertIn("regression: spawn/one/P:2 gt: 1 of 1 %s: no more" % status, text)
+
+    def test_what_another_backend_does_not_offer_is_no_regression(self):
+        lines = [line for line in lines_of() if (line["cell"], line["backend"]) != (CELLS[1], "gt")]
+        lines.append(synthetic.bad(CELLS[1], "gt", "skipped", "not offered", order=999))
+        status, text = self.compare(self.store("a", lines), "pthread", "gt", "--gate", "5%")
+        self.assertNotIn("regression", text)
+
     def test_without_a_gate_a_difference_is_only_told(self):
         status, text = self.compare(self.store("a"), self.store("b", lines_of(1.4)))
         self.assertEqual(status, errors.OK)
