@@ -1,6 +1,6 @@
 """Two sides, cell by cell: which rows there are, what each shows, and what a gate says of them all."""
 
-from . import errors, stats
+from . import errors, samples, stats
 from .report_cell import Cell, backend_key
 from .report_model import judge
 from .report_words import ratio_words
@@ -17,16 +17,19 @@ class Row:
         self.complete = series_a.complete and series_b.complete
         self.corrected_p = self.corrected_run = self.verdict = None
         self.ratio = None
+        self.values = series_a.values, series_b.values      # what the ratio is made of
 
     def relate(self, a, b):
         """The sides that the two series are of say how."""
-        if self.a.usable and self.b.usable:
-            if a.model is b.model:
-                self.ratio = stats.paired_ratio(self.b.by_round, self.a.by_round)
-            elif interleaved(a, b):
-                self.ratio = stats.paired_ratio(fastest(self.b), fastest(self.a))
-            else:
+        if not interleaved(a, b):
+            if self.a.usable and self.b.usable:
                 self.ratio = stats.unpaired_ratio(self.b.values, self.a.values)
+            return
+        plain = a.model is b.model and samples.best_of(a.model.run.plan) == 1
+        one, two = [s.by_round if plain else fastest(s) for s in (self.a, self.b)]
+        self.values = list(one.values()), list(two.values())
+        if self.a.usable and self.b.usable:
+            self.ratio = stats.paired_ratio(two, one)
 
     @property
     def judged(self):

@@ -30,18 +30,20 @@ def print_rows(rows, named, out):
             verdict = "no ratio: " + (row.a.reason or row.b.reason or "no round has both")
         elif verdict == stats.DIFFERS:
             verdict = "differs: " + direction(row.ratio, "B")
-        table.append([row.cell.name, backend, value_words(row.a), value_words(row.b),
+        table.append([row.cell.name, backend, value_words(row.a, row.values[0]), value_words(row.b, row.values[1]),
                       ratio_words(row.ratio) if row.ratio else "-", verdict])
     print_table(table, out)
 
 
-def value_words(series):
+def value_words(series, values=None):
+    """values: those that count, where these are not all of the series."""
+    values = series.values if values is None else values
     if series.state == "limit" and series.samples[0]["limit"]:
         return "n=%d" % series.samples[0]["limit"]["reached"]
-    if not series.values:
+    if not values:
         return series.state if series.state != "ok" else "-"
     write = count_bytes if series.metric.kind == "bytes" else nanoseconds
-    return write(stats.median(series.values))
+    return write(stats.median(values))
 
 
 def print_only_one_side(a, b, out):

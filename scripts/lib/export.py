@@ -6,7 +6,8 @@
     csv        one row for each process, whatever its status, for a spreadsheet
     bmf        Bencher Metric Format: medians with their intervals
 
-gbench and benchfmt hold what was measured: replicates that ended well. Nothing is computed but medians for bmf.
+gbench and benchfmt hold what was measured: replicates that ended well. Nothing is computed but medians for bmf. All
+three take processes for independent, which those of a round in a run of `compare` are not: of such a run there is csv.
 """
 
 import collections
@@ -38,6 +39,11 @@ def add_arguments(parser):
 
 def main(args, out):
     run = samples.load_run(args.run)
+    best_of = samples.best_of(run.plan)
+    if best_of > 1 and args.to != "csv":
+        raise errors.NotComparableError("export: %s was measured by compare: of %d processes of a round the fastest counts, and"
+                                        " %s would take all for independent; --to csv has them with their rounds"
+                                        % (args.run, best_of, args.to))
     known = sorted({s["backend"] for s in run.samples})
     for name in args.backend:
         if name not in known:

@@ -181,6 +181,10 @@ def join(found, into):
 
 def refuse_unlike(found):
     first = found[0]
+    for one in found:
+        if samples.best_of(one.run.plan) > 1:
+            raise NotComparable("merge: %s was measured by compare, in turns with another: it is no session of a run"
+                                % one.path)
     for one in found[1:]:
         if not compare_sides.same_machine(first.machine, one.machine):
             raise NotComparable("merge: %s and %s are of two machines; without --one they stand beside each other"

@@ -5,8 +5,8 @@ A section is (id, title, blocks); a block is one of report_blocks.py.
 
 import math
 
-from . import (peers, profiles, report_claims, report_facts, report_grade, report_lead, report_tables, stats,
-               verdicts)
+from . import (peers, profiles, report_claims, report_facts, report_grade, report_lead, report_tables, samples,
+               stats, verdicts)
 from .report_blocks import Bullets, Command, Folded, Paragraph, Picture
 from .report_words import clean, figure, operation
 
@@ -30,6 +30,10 @@ TOO_FEW_ROUNDS = (
     "“every round agrees, too few rounds”: with n rounds the sign test cannot go below 2^(1-n), 0.031 for 6, "
     "so in a family of two or more cells six rounds are not enough, however large the difference. "
     "More replicates decide it.")
+IN_TURNS = (
+    "Note: `greenbench compare` measured this run in turns with another, and counts the fastest of the %d processes of a "
+    "round. Here all processes count alike, and within a round they are not independent: intervals below are too narrow, "
+    "and verdicts too sure. Compare the two runs instead.")
 
 
 def sections(model, pictures):
@@ -63,6 +67,8 @@ def _verdicts(model):
              + [verdicts.summary(model)])
     blocks = [Bullets(clean(line, 700) for line in lines)]
     blocks += [Paragraph("Note: " + note) for note in model.run.notes]
+    if samples.best_of(model.run.plan) > 1:
+        blocks.append(Paragraph(IN_TURNS % samples.best_of(model.run.plan)))
     every = [clean(verdicts.sentence(model, headline), 700) for headline in verdicts.representatives(model)]
     if every:
         blocks.append(Folded("A sentence for each workload, number of CPUs and placement", [Bullets(every)]))

@@ -49,6 +49,12 @@ class Run:
         return self.plan.get("state", "finished") != "finished"
 
 
+def best_of(plan):
+    """How many processes a round has of which the fastest counts, as in runs that compare measured; else 1."""
+    number = plan.get("best_of")
+    return number if isinstance(number, int) and number > 1 else 1
+
+
 def load_run(path, may_be_empty=False):
     """Read the run in directory `path` (or whose samples.jsonl is `path`).
     may_be_empty: a run that was killed before its first sample will do."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import os
 import sys
 import tempfile
@@ -12,7 +13,7 @@ sys.path[:0] = [os.path.join(HERE, ".."), HERE]
 
 import hostile  # noqa: E402
 import synthetic_run as synthetic  # noqa: E402
-from lib import cli, errors, report_words  # noqa: E402
+from lib import cli, errors, report_blocks, report_content, report_model, report_words, samples  # noqa: E402
 
 CELLS = ("spawn/one/P:1", "spawn/one/P:2", "channel/prod_cons/p:1/c:1/cap:128/P:2")
 BASE = {"gt": 50.0, "pthread": 24000.0}
@@ -161,6 +162,45 @@ class Comparable(Compared):
     def test_cells_of_one_side_only_are_listed(self):
         _, text = self.compare(self.store("a"), self.store("b", lines_of(only=CELLS[:1])))
         self.assertIn("only in A: channel/prod_cons/p:1/c:1/cap:128/P:2, spawn/one/P:2", text)
+
+
+class InTurns(Compared):
+    """Two runs of one duel: of five processes of a round four are hit by a burst."""
+
+    def duel(self, name, fast, slow=90.0):
+        lines = [synthetic.sample(CELLS[0], backend, value * (1 + number / 1000), 5 * number + i, 0, round=number)
+                 for number in range(8) for i, value in enumerate((slow, slow, fast, slow, slow))
+                 for backend in ("gt", "pthread")]
+        for order, line in enumerate(lines):
+            line["order"] = order
+        path = self.store(name, lines)
+        with open(os.path.join(path, "plan.json"), "w", encoding="utf-8") as f:
+            json.dump({"schema": "greenbench.plan/1", "state": "finished", "interrupted": False, "duel": "d", "best_of": 5}, f)
+        return path
+
+    def test_the_values_shown_are_those_of_the_ratio(self):
+        status, text = self.compare(self.duel("a", 50.0), self.duel("b", 60.0))
+        self.assertEqual(status, errors.OK)
+        self.assertRegex(text, r"spawn/one/P:1 +gt +50\.2 ns +60\.2 ns +1\.20 ")
+
+    def test_backends_of_one_of_them_pair_their_rounds_once(self):
+        _, text = self.compare(self.duel("a", 50.0), "gt", "pthread")
+        self.assertRegex(text, r"50\.2 ns +50\.2 ns +1\.00")
+
+    def test_nothing_else_takes_the_processes_of_a_round_for_independent(self):
+        run = self.duel("a", 50.0)
+        for form in ("gbench", "benchfmt", "bmf"):
+            with self.assertRaises(errors.NotComparableError) as caught:
+                cli.command_of(["export", "--to", form, run], self.dir)
+            self.assertIn("of 5 processes of a round the fastest counts", str(caught.exception))
+        with contextlib.redirect_stdout(io.StringIO()) as out:
+            self.assertEqual(cli.command_of(["export", "--to", "csv", run], self.dir), errors.OK)
+        self.assertEqual(len(out.getvalue().splitlines()), 81)
+        text = report_content.sections(report_model.Model(samples.load_run(run)), [])[0][2]
+        self.assertTrue(any("not independent" in block.text for block in text if isinstance(block, report_blocks.Paragraph)))
+        with self.assertRaises(errors.GreenbenchError) as caught:
+            cli.command_of(["merge", "--one", run, self.duel("b", 60.0), "--into", os.path.join(self.dir, "into")], self.dir)
+        self.assertEqual(caught.exception.status, errors.NOT_COMPARABLE)
 
 
 class Backends(Compared):
