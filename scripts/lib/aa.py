@@ -108,10 +108,11 @@ def _take_turns(settings, bench, cells, pairs, path, display):
 # --- judging --------------------------------------------------------------------------------------
 
 class Judged:
-    """comparisons: those with ten rounds on both sides. left_out: how many were planned and have not."""
+    """comparisons: those with ten rounds on both sides. left_out: how many were planned and have not. finished: the
+    measurement came to its end; of one that did not nothing is shown, whatever it has."""
 
-    def __init__(self, comparisons, left_out, floor):
-        self.comparisons, self.left_out, self.floor = comparisons, left_out, floor
+    def __init__(self, comparisons, left_out, floor, finished):
+        self.comparisons, self.left_out, self.floor, self.finished = comparisons, left_out, floor, finished
 
     def those(self, test):
         return [c for c in self.comparisons if test(c)]
@@ -122,6 +123,8 @@ class Judged:
 
     @property
     def status(self):
+        if not self.finished:
+            return errors.INCONCLUSIVE
         if len(self.differing) > ALLOWED:
             return errors.FAILED
         return errors.OK if len(self.comparisons) >= COMPARISONS else errors.INCONCLUSIVE
@@ -142,12 +145,12 @@ def judged(run):
             continue
         comparison = Comparison(*both)
         comparison.family += (backend, pair)
-        if comparison.judged:
+        if comparison.judged and comparison.ratio.n == ROUNDS:
             comparisons.append(comparison)
             series += both
     floor = stats.noise_floor([one.values for one in series])
     judge(comparisons, floor)
-    return Judged(comparisons, planned - len(comparisons), floor)
+    return Judged(comparisons, planned - len(comparisons), floor, run.plan.get("state") == "finished")
 
 
 def tell(found, display):
@@ -171,5 +174,6 @@ def tell(found, display):
             comparison.cell.name, comparison.family[-2], comparison.family[-1], comparison.ratio.value, low, high))
     display.note({errors.OK: "at most %d of them may differ: held" % ALLOWED,
                   errors.FAILED: "at most %d of them may differ: not held" % ALLOWED,
-                  errors.INCONCLUSIVE: "fewer than %d comparisons: nothing is shown" % COMPARISONS}[found.status])
+                  errors.INCONCLUSIVE: "fewer than %d comparisons: nothing is shown" % COMPARISONS if found.finished else
+                  "the measurement was interrupted: nothing is shown"}[found.status])
     return found.status

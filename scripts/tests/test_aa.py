@@ -31,9 +31,10 @@ def lines_of(seed=1, pairs=PAIRS, planted=0, rounds=aa.ROUNDS, cells=CELLS):
 
 
 class Judged(support.Case):
-    def judge(self, lines):
+    def judge(self, lines, state="finished"):
         from lib import samples
         path = synthetic.write(self.path("run"), lines=lines)
+        self.write("run/plan.json", '{"schema": "greenbench.plan/1", "state": "%s"}' % state)
         with contextlib.redirect_stdout(io.StringIO()) as out:
             status = aa.tell(aa.judged(samples.load_run(path)), progress.Plain(out))
         return status, out.getvalue()
@@ -58,6 +59,18 @@ class Judged(support.Case):
     def test_fewer_than_200_show_nothing(self):
         status, text = self.judge(lines_of(pairs=19))
         self.assertEqual(status, errors.INCONCLUSIVE, text)
+
+    def test_an_interrupted_measurement_shows_nothing(self):
+        for lines in (lines_of(), lines_of(planted=6)):
+            status, text = self.judge(lines, "interrupted")
+            self.assertEqual(status, errors.INCONCLUSIVE, text)
+            self.assertIn("interrupted: nothing is shown", text)
+            self.assertNotIn("held", text)
+
+    def test_six_rounds_in_which_nothing_can_differ_show_nothing(self):
+        status, text = self.judge(lines_of(rounds=6))
+        self.assertEqual(status, errors.INCONCLUSIVE, text)
+        self.assertIn("0 comparisons of a backend with itself; 200 more", text)
 
     def test_what_lost_a_process_is_not_counted(self):
         lines = lines_of()
