@@ -136,7 +136,8 @@ MEANING = {"definition": "the workloads or the harness changed between the runs"
 
 def same_machine(one, two):
     """one, two: machine.json."""
-    return one["machine"] == two["machine"] and one["hw"] == two["hw"]
+    return one["machine"] == two["machine"] and all(
+        machine_facts.alike(name, one["hw"].get(name), two["hw"].get(name)) for name in one["hw"].keys() | two["hw"].keys())
 
 
 def why_not(one, two):

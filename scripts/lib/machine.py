@@ -20,6 +20,7 @@ DEFINITION = ("bench/workloads", "bench/workloads.def", "bench/task.h", "bench/t
               "bench/bench.c", "bench/run.c", "bench/memory.c", "bench/memcg.c", "bench/gbench")
 IMPLEMENTATION = ("runtime/include", "runtime/src", "threads_baseline/include",
                   "threads_baseline/src", "bench/backends", "bench/peers")
+RAM_SHARE = 0.02
 SOURCES = (".c", ".h", ".cc", ".S", ".def", ".go")
 
 
@@ -60,6 +61,16 @@ def hardware(told, root="/"):
         r"^processor\s*:", doctor_facts.Facts(root).read("/proc/cpuinfo", limit=1 << 22), re.M))
     return {"cpu_model": cpu_model(root), "logical_cpus": cpus, "ram_bytes": ram_bytes(root),
             "hwloc_synthetic": told.get("hwloc_synthetic", UNKNOWN)}
+
+
+def alike(name, one, two):
+    """Whether a fact of "hw" is the same on both: memory may differ by RAM_SHARE, which a kernel that keeps more for
+    itself takes, and so may the size that hwloc writes into the topology."""
+    if name == "ram_bytes" and isinstance(one, int) and isinstance(two, int):
+        return abs(one - two) <= RAM_SHARE * max(one, two)
+    if name == "hwloc_synthetic" and isinstance(one, str) and isinstance(two, str):
+        return re.sub(r"memory=\d+", "", one) == re.sub(r"memory=\d+", "", two)
+    return one == two
 
 
 def allowed_cpus():

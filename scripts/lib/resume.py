@@ -86,7 +86,7 @@ def _open(settings, path, described, stored, warn):
     now = machine.describe(settings.root, described["machine"], described["utc"], settings.profile, settings.command,
                            told)
     for group, name in SAME:
-        if now[group][name] != described[group].get(name):
+        if not machine.alike(name, now[group][name], described[group].get(name)):
             raise errors.NotComparableError("%s cannot be resumed: its %s %s is %s, and here it is %s" % (
                 path, "hash of the" if group == "hashes" else "machine's", name.replace("_", " "),
                 described[group].get(name), now[group][name]))

@@ -7,7 +7,7 @@ import unittest
 from unittest import mock
 
 from tests import support
-from lib import bench, machine, samples, store
+from lib import bench, compare_sides, machine, samples, store
 
 TOLD = {"hwloc_synthetic": "pack:1", "placements": {"free": True}, "compiler": "cc 1", "flags": "-O3",
         "gbench_version": "1.7.1", "hwloc_version": "2.9.0", "optimized": True}
@@ -95,6 +95,18 @@ class MachineTest(support.Case):
         self.assertEqual(machine.hash_files(self.path("a"), names), machine.hash_files(self.path("b"), names))
         os.rename(self.path("b", "runtime", "src", "x.c"), self.path("b", "runtime", "src", "y.c"))
         self.assertNotEqual(machine.hash_files(self.path("a"), names), machine.hash_files(self.path("b"), names))
+
+    def test_memory_may_differ_by_what_a_kernel_keeps_and_nothing_else_may(self):
+        topology = "Package:1 [NUMANode(memory=%d)] Core:2 PU:1"
+        here = {"cpu_model": "x", "logical_cpus": 2, "ram_bytes": 100 << 20, "hwloc_synthetic": topology % (100 << 20)}
+        for changes, same in (({}, True), ({"ram_bytes": 98 << 20}, True), ({"ram_bytes": 97 << 20}, False),
+                              ({"ram_bytes": 103 << 20}, False), ({"ram_bytes": "unknown"}, False),
+                              ({"hwloc_synthetic": topology % 7}, True), ({"hwloc_synthetic": None}, False),
+                              ({"hwloc_synthetic": "Package:2"}, False), ({"logical_cpus": 3}, False),
+                              ({"more": 1}, False)):
+            one, two = ({"machine": "m", "hw": hw} for hw in (here, {**here, **changes}))
+            self.assertEqual(compare_sides.same_machine(one, two), same, changes)
+            self.assertEqual(compare_sides.same_machine(two, one), same, changes)
 
 
 if __name__ == "__main__":

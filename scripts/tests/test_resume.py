@@ -176,6 +176,13 @@ class RefusedTest(ResumeCase):
         self.change("machine.json", hw=lambda h: dict(h, cpu_model="another"))
         self.refused(3, "hash of the implementation")
 
+    def test_a_kernel_that_keeps_more_memory_is_no_other_machine(self):
+        self.change("machine.json", hw=lambda h: dict(h, ram_bytes=h["ram_bytes"] * 103 // 100))
+        self.refused(3, "machine's ram bytes")
+        self.change("machine.json", hw=lambda h: dict(h, ram_bytes=h["ram_bytes"] * 98 // 100))
+        status, out, err = self.resume()
+        self.assertEqual((status, err), (0, ""), out)
+
     def test_a_backend_that_is_gone(self):
         os.unlink(self.path("bench", "bench_pthread"))
         got, _, err = self.resume()
