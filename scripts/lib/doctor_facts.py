@@ -8,6 +8,7 @@ host or a user.
 import glob
 import os
 import re
+import stat
 import time
 
 UNKNOWN = "unknown"
@@ -36,9 +37,12 @@ class Facts:
         return name if self.root == "/" else os.path.join(self.root, name.lstrip("/"))
 
     def read(self, name, default=UNKNOWN, limit=65536):
-        """The stripped text of a small file."""
+        """The stripped text of a small file; a pipe or a device that lies in its place is not waited for."""
         try:
-            with open(self.path(name), errors="replace") as f:
+            fd = os.open(self.path(name), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            with open(fd, errors="replace") as f:
+                if not stat.S_ISREG(os.fstat(fd).st_mode):
+                    return default
                 return f.read(limit).replace("\0", " ").strip() or default
         except OSError:
             return default

@@ -51,6 +51,15 @@ class MachinesTest(Case):
         self.assertEqual(self.graded("steal"), (0.03, "C"))
         self.assertEqual(self.graded("hypervisor"), ("kvm", "A"))
 
+    def test_a_pipe_among_the_files_is_not_waited_for(self):
+        self.fake().guest().drop("proc/loadavg").drop(CLOCK + "current_clocksource")
+        os.mkfifo(self.path("root", "proc/loadavg"))
+        os.symlink("/dev/zero", self.path("root", CLOCK + "current_clocksource"))
+        status, out, err = self.greenbench("doctor", "--from", self.path("root"), "--json")
+        self.assertEqual((status, err), (0, ""))
+        env = json.loads(out)["env"]
+        self.assertEqual((env["load1"], env["clocksource"]), ("unknown", "unknown"))
+
     def test_what_a_guest_cannot_know_is_unknown(self):
         self.fake().guest()
         for name in ("governor", "turbo", "smt"):
