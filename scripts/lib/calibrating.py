@@ -35,7 +35,7 @@ class Calibrations:
 
 def grade_line(machine, calibrations):
     """The grade of a run's environment and what decides it, in one line."""
-    letter, deciding = doctor.grade(machine.get("doctor") or doctor.findings(machine), calibrations)
+    letter, deciding = doctor.grade(doctor.recorded(machine), calibrations)
     why = "; ".join("%s: %s" % (f["id"], f["text"]) for f in deciding[:3])
     more = "; and %d more" % (len(deciding) - 3) if len(deciding) > 3 else ""
     return "environment: grade %s%s" % (letter, " (%s%s; scripts/greenbench doctor says more)" % (why, more) if why else "")

@@ -69,10 +69,10 @@ class Diagnosis:
         self.machine = {"hw": machine.hardware(told, root), "env": machine.environment(root),
                         "toolchain": machine.toolchain(told)}
         self.calibrations = [doctor.calibrate(directory, None, at) for at in MOMENTS] if directory else []
-        found = doctor.findings(self.machine)
-        self.findings = doctor.complete(found, self.calibrations)
-        self.grade, self.deciding = doctor.grade(found, self.calibrations)
-        self.next_grade, self.needed = doctor.ladder(found, self.calibrations)
+        found, lines = doctor.findings(self.machine), self.calibrations or None
+        self.findings = doctor.complete(found, lines)
+        self.grade, self.deciding = doctor.grade(found, lines)
+        self.next_grade, self.needed = doctor.ladder(found, lines)
 
     def record(self):
         needed = [{"id": one["id"], "remedy": one["remedy"]} for one in self.needed]

@@ -5,8 +5,10 @@
     complete(findings, calibrations) -> the findings with those that only a whole run can tell: calibration, steal
     ladder(findings, calibrations)  -> (next letter, [what must change for it]); (None, []) for an A
 
-All pure. `calibrations` are the lines of calibration.jsonl, in order; none of them is fine when a run has not
-begun. Rules and grades: doctor_rules.py. Passed on from doctor_calibration.py, where they are described:
+    recorded(machine)               -> the findings that machine.json holds, of an older one those of its facts
+
+All pure. `calibrations` are the lines of calibration.jsonl, in order; None before there is a run. A stored run without
+them is no better than B: what the clock speed did is unknown. Rules and grades: doctor_rules.py. Passed on from doctor_calibration.py, where they are described:
 calibrate(bench_dir, cpus, at) and below_empty_loop(sample, calibrations).
 """
 
@@ -17,10 +19,17 @@ calibrate = doctor_calibration.calibrate
 below_empty_loop = doctor_calibration.below_empty_loop
 
 
-def complete(found, calibrations=()):
+def recorded(machine):
+    stored = machine.get("doctor")
+    return stored if isinstance(stored, list) else findings(machine)
+
+
+def complete(found, calibrations=None):
     """The findings, and those of the calibrations: steal over the run stands in the place of steal since boot."""
     result = list(found) or [doctor_told.finding("findings", doctor_told.UNKNOWN, "C", "no finding was recorded",
                                                   "run again, or store what greenbench doctor finds")]
+    if calibrations is None:
+        return result
     result[:0] = [one for one in (doctor_calibration.drift_finding(calibrations),
                                   doctor_calibration.distance_finding(calibrations)) if one]
     share = doctor_calibration.stolen(calibrations)
@@ -30,14 +39,14 @@ def complete(found, calibrations=()):
     return result
 
 
-def grade(found, calibrations=()):
+def grade(found, calibrations=None):
     """(letter, the findings that decide it)."""
     found = complete(found, calibrations)
     letter = max((one["grade"] for one in found), default="A")
     return letter, [one for one in found if one["grade"] == letter and letter != "A"]
 
 
-def ladder(found, calibrations=()):
+def ladder(found, calibrations=None):
     """The grade once what decides now is changed, and what that is."""
     letter, deciding = grade(found, calibrations)
     if letter == "A":

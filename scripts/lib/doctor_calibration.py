@@ -40,16 +40,15 @@ def _good(calibrations, key):
 
 
 def drift_finding(calibrations):
-    """None without calibrations."""
-    if not calibrations:
-        return None
+    """calibrations: [] of a run that has none, whose clock speed is not known."""
     remedy = "fix the clock speed (governor, turbo), cool the machine, or leave noisy neighbours; then run again"
     wrong = next((c for c in calibrations if c.get("status") == "invalid"), None)
     if wrong:
         return doctor_told.finding("calibration", "invalid", "D", str(wrong.get("reason"))[:200], remedy)
     found = drift(calibrations)
     if found is None:
-        reason = next((c["reason"] for c in calibrations if c.get("reason")), "there is one only")
+        reason = next((c["reason"] for c in calibrations if c.get("reason")),
+                      "there is one calibration only" if calibrations else "there is no calibration")
         return doctor_told.finding("calibration", doctor_told.UNKNOWN, "B",
                                    "whether the clock speed changed is not known: %s"
                                    % str(reason)[:200], "let the run come to its end, or run again")

@@ -22,10 +22,8 @@ class Grade:
 
     def __init__(self, run):
         self.calibrations = list(getattr(run, "calibrations", ()))
-        stored = run.machine.get("doctor")
-        self.stored = isinstance(stored, list)
-        found = [dict(one, remedy=one["remedy"] or NO_REMEDY) for one in (
-            stored if self.stored else doctor.findings(run.machine))]
+        self.stored = isinstance(run.machine.get("doctor"), list)
+        found = [dict(one, remedy=one["remedy"] or NO_REMEDY) for one in doctor.recorded(run.machine)]
         self.findings = doctor.complete(found, self.calibrations)
         self.letter, self.deciding = doctor.grade(found, self.calibrations)
         self.next_letter, _ = doctor.ladder(found, self.calibrations)

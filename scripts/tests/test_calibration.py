@@ -6,8 +6,8 @@ import stat
 import sys
 import unittest
 
-from tests import support
-from lib import doctor, doctor_calibration, schema
+from tests import support, synthetic_run
+from lib import calibrating, doctor, doctor_calibration, report_grade, samples, schema
 
 LINE = {"schema": "greenbench.calibration/1", "at": "first", "utc": "2025-01-01T00:00:00Z", "cpus": [0, 1],
         "clock_ns": 28.0, "chain_ns": 0.9, "empty_ns": 0.3, "cycle_ns": 0.3, "line_ns": 100.0, "status": "ok",
@@ -49,7 +49,10 @@ class JudgeTest(unittest.TestCase):
         self.assertEqual(doctor.ladder([])[0], "A")
 
     def test_without_two_calibrations_the_drift_is_unknown(self):
-        self.assertEqual(self.grade(), ("A", []))          # a run that has not begun
+        self.assertEqual(doctor.grade(GOOD), ("A", []))             # a run that has not begun
+        self.assertEqual(self.grade(), ("B", ["calibration"]))      # one that has none
+        self.assertIn("there is no calibration", doctor.grade(GOOD, [])[1][0]["text"])
+        self.assertEqual(doctor.ladder(GOOD, [])[0], "A")
         self.assertEqual(self.grade(line()), ("B", ["calibration"]))
         self.assertEqual(self.grade(line(), line(status="failed", chain_ns=None, reason="no room")), ("B",
                                                                                                       ["calibration"]))
@@ -67,6 +70,15 @@ class JudgeTest(unittest.TestCase):
         self.assertEqual(doctor.grade(before, [ticks(5000, 250), ticks(7000, 250)])[0], "A")
         self.assertEqual(doctor.grade(before, [ticks(5000, 250), ticks(5900, 250)])[0], "C")   # too short to tell
         self.assertEqual(doctor.grade(before, [ticks(7000, 250), ticks(5000, 250)])[0], "C")   # another boot
+
+    def test_report_and_compare_grade_a_stored_run_alike(self):
+        for found, letter in ((GOOD, "B"), ([], "C"), (None, None)):
+            described = synthetic_run.machine(**({} if found is None else {"doctor": found}))
+            told = report_grade.Grade(samples.Run("r", described, [], []))
+            self.assertEqual(calibrating.grade_line(described, []).split()[2], told.letter)
+            self.assertIn(letter, (told.letter, None))
+        self.assertEqual(report_grade.Grade(samples.Run("r", synthetic_run.machine(doctor=GOOD), [], [],
+                                                        calibrations=[line(), line()])).letter, "A")
 
     def test_complete_leaves_its_argument_alone(self):
         found = [dict(one) for one in GOOD]
