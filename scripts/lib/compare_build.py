@@ -5,6 +5,7 @@ folder are gone afterwards. Nothing of the project's folder changes.
 """
 
 import os
+import signal
 import subprocess
 import tempfile
 
@@ -22,21 +23,32 @@ class Built:
 
 
 class Workshop:
-    """Holds the worktrees of revisions; use with `with`."""
+    """Holds the worktrees of revisions; use with `with`. Neither SIGINT nor SIGTERM leaves any of them."""
 
     def __init__(self, root, note):
         self.root, self.note = root, note
-        self._folder, self._trees = None, []
+        self._folder, self._trees, self._handlers = None, [], {}
 
     def __enter__(self):
-        self._folder = tempfile.TemporaryDirectory(prefix="greenbench-compare-")
+        try:
+            self._folder = tempfile.TemporaryDirectory(prefix="greenbench-compare-")
+        except OSError as e:
+            raise errors.CannotWriteError("cannot make a temporary folder: %s (TMPDIR names another place)"
+                                          % e.strerror) from None
+        self._handlers = {signal.SIGTERM: signal.signal(signal.SIGTERM, _interrupted)}
         return self
 
     def __exit__(self, *exc):
-        for tree in self._trees:
-            _call(["git", "-C", self.root, "worktree", "remove", "--force", tree])
-        self._folder.cleanup()
-        _call(["git", "-C", self.root, "worktree", "prune"])
+        self._handlers[signal.SIGINT] = signal.getsignal(signal.SIGINT)
+        for number in self._handlers:
+            signal.signal(number, signal.SIG_IGN)
+        try:
+            for tree in self._trees:    # twice: one that git was stopped amid is locked
+                _call(["git", "-C", self.root, "worktree", "remove", "--force", "--force", tree])
+            self._folder.cleanup()
+        finally:
+            for number, handler in self._handlers.items():
+                signal.signal(number, handler)
 
     def revision(self, commit):
         """The Built of a commit, by its full name."""
@@ -70,15 +82,26 @@ def _without_tests(tree):
     return ["-D%s=%s" % (name, value) for name, value in wanted if "option('%s'" % name in known]
 
 
+def _interrupted(number, frame):
+    raise KeyboardInterrupt
+
+
 def _call(command):
+    """(status, output). Whatever ends this early ends all that the command has started."""
     try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              timeout=BUILD_SECONDS)
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                   start_new_session=True)
     except FileNotFoundError:
         return 127, "%s is not installed (scripts/setup installs it)" % command[0]
-    except subprocess.TimeoutExpired:
-        return 124, "no end after %d s" % BUILD_SECONDS
-    return done.returncode, done.stdout.decode("utf-8", "replace")
+    with process:
+        try:
+            output, _ = process.communicate(timeout=BUILD_SECONDS)
+        except BaseException as e:
+            os.killpg(process.pid, signal.SIGKILL)
+            if isinstance(e, subprocess.TimeoutExpired):
+                return 124, "no end after %d s" % BUILD_SECONDS
+            raise
+    return process.returncode, output.decode("utf-8", "replace")
 
 
 def of_folder(build):

@@ -98,7 +98,7 @@ class _Session:
                             [calibrating.Calibrations(path, b.bench.directory) for path, b in zip(paths, self.built)]
                             ).run(self.request.rounds, self.settings.seed, self.request.best_of)
         except runner.Interrupted:
-            self.display.note("interrupted: what was measured is kept")
+            self.display.note("interrupted: what was measured is kept in %s and %s" % tuple(paths))
             raise KeyboardInterrupt from None
         finally:
             for one in stores:

@@ -1,13 +1,17 @@
 """The gate: revisions and builds measured in turns, a planted slow-down, and the example of a workflow."""
 
 import contextlib
+import errno
 import io
 import math
 import os
 import random
 import re
 import shlex
+import subprocess
+import sys
 import unittest
+from unittest import mock
 
 from tests import support, synthetic_run as synthetic, variants
 from lib import cells, cli, compare_judge, compare_measure, compare_sides, errors, profiles, turns
@@ -116,6 +120,42 @@ class Revisions(Measured):
         self.assertEqual(sorted(names), sorted([base[:12], head[:12]]))
         self.assertEqual(len(repository.git("worktree", "list").splitlines()), 1)
         self.assertEqual(repository.git("status", "--porcelain"), "")
+
+    def test_other_worktrees_stay_even_where_their_folder_is_away(self):
+        repository = variants.Repository(self.path("repository"))
+        repository.commit(1.0)
+        repository.commit(1.25)
+        repository.git("worktree", "add", "--detach", self.path("mine"))
+        os.rename(self.path("mine"), self.path("unmounted"))
+        self.compare("HEAD~1", "HEAD", *self.filters(), "--replicates", "1", "--best-of", "1", root=repository.path)
+        self.assertEqual(len(repository.git("worktree", "list").splitlines()), 2)
+
+    def test_a_signal_while_building_leaves_no_worktree_and_no_folder(self):
+        repository = variants.Repository(self.path("repository"))
+        meson = "project('fake', 'c')\nrun_command('sh', '-c', 'kill -%s $GREENBENCH_PID; sleep 1000', check: false)\n"
+        os.mkdir(self.path("tmp"))
+        for name in ("TERM", "INT"):
+            repository.commit(1.0, meson=meson % name)
+            repository.commit(1.25)
+            ended = subprocess.run(
+                [sys.executable, "-c", "import os, sys; os.environ['GREENBENCH_PID'] = str(os.getpid()); "
+                 "from lib import cli; sys.exit(cli.main(['compare', 'HEAD~1', 'HEAD'], sys.argv[1]))", repository.path],
+                cwd=support.SCRIPTS, env=dict(os.environ, TMPDIR=self.path("tmp")), stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=50, check=False)
+            self.assertEqual(ended.returncode, errors.INTERRUPTED, ended.stderr)
+            self.assertEqual(ended.stderr, b"greenbench: interrupted\n")
+            self.assertEqual(os.listdir(self.path("tmp")), [])
+            self.assertEqual(len(repository.git("worktree", "list").splitlines()), 1)
+
+    def test_no_room_for_a_worktree_is_73_in_one_line(self):
+        repository = variants.Repository(self.path("repository"))
+        repository.commit(1.0)
+        repository.commit(1.25)
+        full = OSError(errno.ENOSPC, "No space left on device")
+        with mock.patch("tempfile.TemporaryDirectory", side_effect=full), self.assertRaises(errors.CannotWriteError) as caught:
+            self.compare("HEAD~1", "HEAD", root=repository.path)
+        self.assertEqual(str(caught.exception),
+                         "cannot make a temporary folder: No space left on device (TMPDIR names another place)")
 
     def test_a_revision_that_does_not_build_is_69_and_names_the_reason(self):
         repository = variants.Repository(self.path("repository"))
