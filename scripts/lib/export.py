@@ -34,7 +34,7 @@ def add_arguments(parser):
     parser.add_argument("run", metavar="RUN", help="the run's folder")
     parser.add_argument("--to", required=True, choices=sorted(FORMATS), help="the format")
     parser.add_argument("--backend", action="append", default=[], metavar="NAME", help="only this one; repeatable")
-    parser.add_argument("--output", metavar="FILE", help="where to write (default: standard output)")
+    parser.add_argument("--output", metavar="FILE", help="where to write (default, and -: standard output)")
 
 
 def main(args, out):
@@ -50,7 +50,7 @@ def main(args, out):
             raise errors.UsageError("export: %s has no backend %s; it has %s" % (args.run, name, ", ".join(known)))
     run.samples = [s for s in run.samples if s["backend"] in (args.backend or known)]
     text = FORMATS[args.to](run)
-    if args.output is None:
+    if args.output in (None, "-"):
         out.write(text)
     else:
         store.write_aside(args.output, text)

@@ -44,10 +44,17 @@ def write_bytes(path, data):
 
 
 def write_aside(path, text):
-    """write_text() of a file that somebody names: never over a part of a stored run."""
+    """write_text() of a file that somebody names: never over a part of a stored run, and into a device or a pipe as it
+    is."""
     if os.path.basename(path) in STORED and os.path.exists(os.path.join(os.path.dirname(path) or ".", "samples.jsonl")):
         raise CannotWriteError("cannot write %s: it is a part of a stored run" % path)
-    write_text(path, text)
+    if not os.path.exists(path) or os.path.isfile(path) or os.path.isdir(path):
+        return write_text(path, text)
+    try:
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text)
+    except OSError as e:
+        raise CannotWriteError("cannot write %s: %s" % (path, e.strerror)) from None
 
 
 def write_json(path, value, kind=None):

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import stat
 import subprocess
 import unittest
 
@@ -148,6 +149,26 @@ class Command(Exported):
             path = synthetic.write(self.path("hostile"), lines=lines, machine_changes={"rev": string[:80]})
             for form in export.FORMATS:
                 self.assertEqual(hostile.controls_in(self.export(form, run=path)), [], form)
+
+    def test_a_dash_is_standard_output(self):
+        self.assertEqual(self.export("csv", "--output", "-"), self.export("csv"))
+        self.assertFalse(os.path.exists("-"))
+
+    def test_a_pipe_is_written_into_and_never_replaced(self):
+        pipe = self.path("pipe")
+        os.mkfifo(pipe)
+        end = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, end)
+        run = synthetic.write(self.path("small"), lines=[synthetic.sample("spawn/one/P:1", "gt", 50.0)])
+        self.export("benchfmt", "--output", pipe, run=run)
+        self.assertTrue(stat.S_ISFIFO(os.stat(pipe).st_mode))
+        self.assertTrue(os.read(end, 1 << 20).startswith(b"goos: linux"))
+
+    def test_a_link_to_a_device_is_followed_to_it(self):
+        os.symlink(os.devnull, self.path("null"))
+        self.export("csv", "--output", self.path("null"))
+        self.assertTrue(os.path.islink(self.path("null")))
+        self.assertTrue(stat.S_ISCHR(os.stat(os.devnull).st_mode))
 
     def test_statuses(self):
         for words in (("--to", "xls", self.stored), (self.stored,), ("--to", "csv", self.stored, "--backend", "nobody")):
