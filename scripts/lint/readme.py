@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 
 from lib import samples, stats, verdicts  # noqa: E402
 from lib.report_model import PLAIN, SUBJECT, Cell, Model, verdict_words  # noqa: E402
-from lib.report_words import count_bytes, nanoseconds, phrase, ratio_words  # noqa: E402
+from lib.report_words import count_bytes, markdown, nanoseconds, phrase, ratio_words  # noqa: E402
 
 CELLS = (
     "spawn/one/P:1",
@@ -87,13 +87,13 @@ def block(run_dir):
     """What README.md says of the run."""
     machine, model = machine_of(run_dir), Model(samples.load_run(run_dir))
     where = run_dir.relative_to(ROOT)
-    lines = [f"On {machine['hw']['cpu_model']}, {machine['hw']['logical_cpus']} CPUs, "
-             f"Linux {machine['env']['kernel']}: medians, ratios paired by round with their "
+    lines = [f"On {markdown(machine['hw']['cpu_model'])}, {machine['hw']['logical_cpus']} CPUs, "
+             f"Linux {markdown(machine['env']['kernel'])}: medians, ratios paired by round with their "
              f"intervals ([the whole report]({where}/report.md)).", "", HEADER]
     lines += [row(model, name) for name in CELLS]
     lines += [""] + [f"- {line}" for line in verdicts.limits(model) + [verdicts.summary(model)]]
     lines += ["", f"![Ratios of green threads to OS threads]({where}/charts/forest.svg)", "",
-              f"Made by `{' '.join(machine['command'])}`."]
+              f"Made by <code>{markdown(' '.join(machine['command'] or ['unknown']))}</code>."]
     return "\n".join(lines) + "\n"
 
 
