@@ -13,7 +13,7 @@ import subprocess
 from . import doctor_facts, doctor_rules, profiles, samples
 
 UNKNOWN = doctor_facts.UNKNOWN
-SLUG = re.compile(r"[a-z0-9-]{1,64}\Z")
+SLUG = re.compile(r"(?!(?:local|schema)\Z)[a-z0-9][a-z0-9-]{0,63}\Z")     # those two are folders in results/
 DEFINITION = ("bench/workloads", "bench/workloads.def", "bench/task.h", "bench/task_io.h", "bench/io", "bench/workload.h",
               "bench/deep.c",
               "bench/histogram.c",

@@ -20,6 +20,7 @@ import shutil
 import tempfile
 
 from . import compare_sides, errors, samples, store
+from . import machine as machine_facts
 
 EXAMPLES = """examples:
   greenbench merge /media/usb/results                       every run below it, into results/
@@ -68,6 +69,9 @@ class Found:
         self.machine = self.run.machine
         if self.run.interrupted and self.run.plan.get("state") == "running":
             raise errors.DataError(os.path.join(path, "plan.json"), 1, "the run is not finished: go on with it, or wait")
+        if not machine_facts.SLUG.match(self.machine["machine"]):
+            raise errors.DataError(os.path.join(path, "machine.json"), 1, "no machine can have the name %s"
+                                   % self.machine["machine"])
         self.digest = digest(os.path.join(path, "samples.jsonl"))
 
     def folder(self):

@@ -74,7 +74,8 @@ def _sync_directory(directory):
 
 def check_machine_name(name):
     if not machine_facts.SLUG.match(name):
-        raise UsageError("--machine %s: a name is 1 to 64 of a-z, 0-9 and -" % name)
+        raise UsageError("--machine %s: a name is 1 to 64 of a-z, 0-9 and -, begins with no -, and is neither local nor"
+                         " schema" % name)
     return name
 
 

@@ -80,6 +80,10 @@ class Gather(MergeTest):
         self.refused(errors.DataError, "samples.jsonl:13", good, bad)
         self.refused(errors.DataError, "no run here", good, self.path("nowhere"))
 
+    def test_names_that_are_other_folders_are_refused(self):
+        for name in ("local", "schema", "-x"):
+            self.refused(errors.DataError, "no machine can have the name " + name, self.store(name, 1, machine=name))
+
     def test_links_are_refused(self):
         run = self.store("a", 1)
         os.symlink("/etc/passwd", os.path.join(run, "topology.xml"))

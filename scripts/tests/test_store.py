@@ -61,10 +61,11 @@ class StoreTest(support.Case):
         self.assertEqual(os.listdir(self.dir), ["plan.json"])
 
     def test_machine_names(self):
-        for bad in ("", "../x", "A", "a b", "x" * 65, "a\n"):
+        for bad in ("", "../x", "A", "a b", "x" * 65, "a\n", "local", "schema", "-", "-rf"):
             with self.assertRaises(UsageError):
                 store.check_machine_name(bad)
-        self.assertEqual(store.check_machine_name("amd-epyc-2cpu"), "amd-epyc-2cpu")
+        for good in ("amd-epyc-2cpu", "local-2", "7", "x" * 64):
+            self.assertEqual(store.check_machine_name(good), good)
 
 
 if __name__ == "__main__":
