@@ -53,7 +53,8 @@ def runs_below(word):
     """The folders of runs at or below `word`; links are not followed."""
     if os.path.isfile(os.path.join(word, "samples.jsonl")):
         return [word]
-    found = [folder for folder, _, files in os.walk(word) if "samples.jsonl" in files]
+    found = [folder for folder, _, files in os.walk(word)
+             if "samples.jsonl" in files and not is_temporary(folder)]
     if not found:
         raise errors.DataError(word, 0, "no run here or below")
     if len(found) > MAX_RUNS:
@@ -61,13 +62,18 @@ def runs_below(word):
     return sorted(found)
 
 
+def is_temporary(folder):
+    """What a merge that was killed has left."""
+    return os.path.basename(os.path.normpath(folder)).startswith(store.TEMPORARY)
+
+
 class Found:
-    """A run that was read and is what it should be. digest: of what was measured."""
+    """A run that was read and is what it should be; its samples are not kept. digest: of what was measured."""
 
     def __init__(self, path):
-        self.path, self.run = path, samples.load_run(path)
-        self.machine = self.run.machine
-        if self.run.interrupted and self.run.plan.get("state") == "running":
+        run = samples.load_run(path)
+        self.path, self.machine, self.plan = path, run.machine, run.plan
+        if run.interrupted and run.plan.get("state") == "running":
             raise errors.DataError(os.path.join(path, "plan.json"), 1, "the run is not finished: go on with it, or wait")
         if not machine_facts.SLUG.match(self.machine["machine"]):
             raise errors.DataError(os.path.join(path, "machine.json"), 1, "no machine can have the name %s"
@@ -83,9 +89,12 @@ class Found:
 
 def digest(file):
     result = hashlib.sha256()
-    with open(file, "rb") as f:
-        for chunk in iter(lambda: f.read(1 << 20), b""):
-            result.update(chunk)
+    try:
+        with open(file, "rb") as f:
+            for chunk in iter(lambda: f.read(1 << 20), b""):
+                result.update(chunk)
+    except OSError as e:
+        raise errors.DataError(file, 0, "cannot be read: %s" % e.strerror) from None
     return result.hexdigest()
 
 
@@ -99,8 +108,10 @@ def refuse_duplicates(found, into):
     for machine in {one.machine["machine"] for one in found}:
         for run in store.entries(os.path.join(into, machine)):
             file = os.path.join(into, machine, run, "samples.jsonl")
-            if os.path.isfile(file) and digest(file) in seen:
-                raise errors.DataError(seen[digest(file)], 0, "is there already: %s" % os.path.dirname(file))
+            if os.path.isfile(file) and not is_temporary(run):
+                known = digest(file)
+                if known in seen:
+                    raise errors.DataError(seen[known], 0, "is there already: %s" % os.path.dirname(file))
 
 
 # --- copies ---------------------------------------------------------------------------------------
@@ -186,22 +197,18 @@ def join(found, into):
 def refuse_unlike(found):
     first = found[0]
     for one in found:
-        if samples.best_of(one.run.plan) > 1:
-            raise NotComparable("merge: %s was measured by compare, in turns with another: it is no session of a run"
+        if samples.best_of(one.plan) > 1:
+            raise errors.NotComparableError("merge: %s was measured by compare, in turns with another: it is no session of a run"
                                 % one.path)
     for one in found[1:]:
         if not compare_sides.same_machine(first.machine, one.machine):
-            raise NotComparable("merge: %s and %s are of two machines; without --one they stand beside each other"
+            raise errors.NotComparableError("merge: %s and %s are of two machines; without --one they stand beside each other"
                                 % (first.path, one.path))
         for kind in ("definition", "implementation", "toolchain"):
             a, b = first.machine["hashes"][kind], one.machine["hashes"][kind]
             if a != b or a == "unknown":
-                raise NotComparable("merge: the %s hashes of %s and %s %s: they are not one run"
+                raise errors.NotComparableError("merge: the %s hashes of %s and %s %s: they are not one run"
                                     % (kind, first.path, one.path, "are unknown" if a == b else "differ"))
-
-
-class NotComparable(errors.GreenbenchError):
-    status = errors.NOT_COMPARABLE
 
 
 def write_joined(found, folder):
@@ -209,12 +216,13 @@ def write_joined(found, folder):
     machine["merged"] = [{"utc": one.machine["utc"], "profile": one.machine.get("profile"), "samples": one.digest}
                          for one in found]
     store.write_json(os.path.join(folder, "machine.json"), machine)
-    plan = {key: value for key, value in found[-1].run.plan.items() if key in ("profile", "spin_ns", "target_ms", "filter",
+    plan = {key: value for key, value in found[-1].plan.items() if key in ("profile", "spin_ns", "target_ms", "filter",
                                                                                "place")}
     plan.update(schema=samples.PLAN_SCHEMA, state="finished", interrupted=False)
     store.write_json(os.path.join(folder, "plan.json"), plan)
     write_lines(os.path.join(folder, "samples.jsonl"), numbered_on(found))
-    lines = [line for one in found for line in one.run.calibrations]
+    lines = [line for one in found
+             for line in samples.read_calibrations(os.path.join(one.path, "calibration.jsonl"), [])]
     if lines:
         write_lines(os.path.join(folder, "calibration.jsonl"), lines)
     topology = os.path.join(found[-1].path, "topology.xml")
@@ -226,12 +234,13 @@ def numbered_on(found):
     """The samples, their rounds, replicates and order going on from session to session."""
     rounds = replicates = order = 0
     for one in found:
-        for sample in one.run.samples:
+        lines = samples.load_run(one.path).samples
+        for sample in lines:
             yield dict(sample, round=sample["round"] + rounds, replicate=sample["replicate"] + replicates,
                        order=sample["order"] + order)
-        rounds += 1 + max(s["round"] for s in one.run.samples)
-        replicates += 1 + max(s["replicate"] for s in one.run.samples)
-        order += 1 + max(s["order"] for s in one.run.samples)
+        rounds += 1 + max(s["round"] for s in lines)
+        replicates += 1 + max(s["replicate"] for s in lines)
+        order += 1 + max(s["order"] for s in lines)
 
 
 def write_lines(file, values):

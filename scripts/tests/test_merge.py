@@ -1,10 +1,12 @@
 """merge: what is copied, what is refused, and that nothing half-written stays."""
 
 import contextlib
+import errno
 import hashlib
 import io
 import json
 import os
+from unittest import mock
 
 from tests import support, synthetic_run as synthetic
 from lib import cli, errors, merge, samples
@@ -84,6 +86,31 @@ class Gather(MergeTest):
         for name in ("local", "schema", "-x"):
             self.refused(errors.DataError, "no machine can have the name " + name, self.store(name, 1, machine=name))
 
+    def test_what_a_killed_merge_left_blocks_no_other(self):
+        run = self.store("a", 1)
+        synthetic.write(self.path("results", "synthetic-2cpu-8g", ".tmp-x1"), lines=lines_of(1))
+        synthetic.write(self.path("from", ".tmp-x2"), lines=lines_of(2))
+        self.assertEqual(self.merge(self.path("from")), [self.path("results", "synthetic-2cpu-8g",
+                                                                   "20240102T030405Z-0123456789ab")])
+        self.refused(errors.DataError, "is there already", run)
+
+    def test_what_cannot_be_read_for_its_digest_is_named(self):
+        run, file = self.store("a", 1), self.path("results", "synthetic-2cpu-8g", "old", "samples.jsonl")
+        synthetic.write(os.path.dirname(file), lines=lines_of(2))
+        plain_open = open
+
+        def failing(name, *rest, **more):
+            if name == file:
+                raise OSError(errno.EIO, "Input/output error", name)
+            return plain_open(name, *rest, **more)
+        with mock.patch.object(merge, "open", failing, create=True), self.assertRaises(errors.DataError) as caught:
+            self.merge(run)
+        self.assertEqual(str(caught.exception), file + ": cannot be read: Input/output error")
+
+    def test_no_samples_are_kept_while_others_are_read(self):
+        kept = vars(merge.Found(self.store("a", 1)))
+        self.assertEqual(sorted(kept), ["digest", "machine", "path", "plan"])
+
     def test_links_are_refused(self):
         run = self.store("a", 1)
         os.symlink("/etc/passwd", os.path.join(run, "topology.xml"))
@@ -122,9 +149,9 @@ class One(MergeTest):
     def test_unlike_sessions_are_not_one_run(self):
         hashes = synthetic.machine()["hashes"]
         for kind in hashes:
-            self.refused(merge.NotComparable, kind, "--one", *self.sessions(hashes=dict(hashes, **{kind: "other"})))
-        self.refused(merge.NotComparable, "two machines", "--one", *self.sessions(machine="other"))
-        self.assertEqual(merge.NotComparable.status, 3)
+            self.refused(errors.NotComparableError, kind, "--one", *self.sessions(hashes=dict(hashes, **{kind: "other"})))
+        self.refused(errors.NotComparableError, "two machines", "--one", *self.sessions(machine="other"))
+        self.assertEqual(errors.NotComparableError.status, 3)
         self.refused(errors.UsageError, "two runs", "--one", self.store("alone", 9))
 
 
