@@ -12,7 +12,8 @@ enum {
     EXIT_USAGE = 64,
     EXIT_UNSUPPORTED = 69,
     EXIT_CANNOT_WRITE = 73,
-    EXIT_SKIPPED = 77
+    EXIT_SKIPPED = 77,
+    EXIT_INTERRUPTED = 130
 };
 
 enum mode {

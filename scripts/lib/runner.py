@@ -31,9 +31,9 @@ class Interrupted(Exception):
 
 
 class Interrupts:
-    """Turns SIGINT and SIGTERM into a byte on a descriptor, so that they are
-    seen while we wait for a child and never in the middle of a write. A
-    second signal has its default effect."""
+    """Turns SIGINT, SIGTERM and SIGHUP, unless nohup has it ignored, into a
+    byte on a descriptor, so that they are seen while we wait for a child and
+    never in the middle of a write. A second signal has its default effect."""
 
     def __init__(self):
         self.signum = None
@@ -41,8 +41,9 @@ class Interrupts:
         self._previous = {}
 
     def __enter__(self):
-        for s in (signal.SIGINT, signal.SIGTERM):
-            self._previous[s] = signal.signal(s, self._note)
+        for s in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if s != signal.SIGHUP or signal.getsignal(s) != signal.SIG_IGN:
+                self._previous[s] = signal.signal(s, self._note)
         return self
 
     def _note(self, signum, frame):
@@ -70,8 +71,10 @@ class Result:
 
 
 def child_environment():
-    """Ours, without what would take gt out of its default configuration."""
-    return {name: value for name, value in os.environ.items() if name not in GT_VARIABLES}
+    """Ours, without what would take gt out of its default configuration, and
+    with our number, so that what is measured ends when we are killed."""
+    kept = {name: value for name, value in os.environ.items() if name not in GT_VARIABLES}
+    return {**kept, "GREENBENCH_RUNNER": str(os.getpid())}
 
 
 def launch(argv, timeout, interrupts):

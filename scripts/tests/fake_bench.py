@@ -178,7 +178,7 @@ def tell_and_hang(backend, cell, rounds):
 ACTIONS = {"crash": die(signal.SIGSEGV), "killed": die(signal.SIGKILL), "hang": hang, "eat": eat,
            "hang_with_child": hang_with_child, "flood": flood, "failed": failed, "limit": limited,
            "skipped": skipped, "endless": endless, "refuse": refuse, "interrupt": interrupt_parent(signal.SIGINT),
-           "terminate": interrupt_parent(signal.SIGTERM), "tell_and_hang": tell_and_hang}
+           "terminate": interrupt_parent(signal.SIGTERM), "hang_up": interrupt_parent(signal.SIGHUP), "tell_and_hang": tell_and_hang}
 MISPRINTS = {"truncated": lambda line: line[:len(line) // 2],
              "no_newline": lambda line: line,
              "two_lines": lambda line: line + "\n" + line + "\n",

@@ -6,10 +6,12 @@ it. Without it these tests are skipped.
 
 import html.parser
 import os
+import subprocess
+import sys
 import unittest
 
 from tests import support
-from lib import bench, cells, doctor, histogram, peers, profiles, runner, samples
+from lib import bench, cells, doctor, errors, histogram, peers, profiles, runner, samples
 
 BENCH = os.environ.get("GREENBENCH_TEST_BENCH_DIR")
 
@@ -47,6 +49,23 @@ class RealTest(support.Case):
                 self.assertEqual(sample["ledger"]["checksum"], sample["ledger"]["expected"])
         self.assert_report(expected)
         self.assertIn("report: " + os.path.join(self.only_run(), "report.html"), out)
+
+    def test_what_is_measured_ends_with_the_runner(self):
+        """Whatever the moment: also a runner that was killed before its child could ask to be."""
+        program = "import sys; from lib import runner; runner.launch(sys.argv[1:], 600, None)"
+        for number, backend in enumerate(b for b in ("gt", "pthread", "go") if os.path.exists(bench.Bench(BENCH).path(b))):
+            rounds = str(987654320 + number)
+            argv = [bench.Bench(BENCH).path(backend), "--cell", "switch/yield/n:2/P:1", "--rounds", rounds]
+            for wait in (True, False):
+                parent = subprocess.Popen([sys.executable, "-c", program] + argv, cwd=support.SCRIPTS)
+                while wait and len(support.processes_naming(rounds)) < 2:
+                    self.assertIsNone(parent.poll())
+                parent.kill()
+                parent.wait()
+                self.assertEqual(support.left_over(rounds), [], backend)
+            done = subprocess.run(argv, env=dict(os.environ, GREENBENCH_RUNNER="1"), stderr=subprocess.PIPE, timeout=60)
+            self.assertEqual(done.returncode, errors.INTERRUPTED)
+            self.assert_one_line(done.stderr.decode())
 
     def assert_report(self, expected):
         with open(os.path.join(self.only_run(), "report.html"), encoding="utf-8") as f:

@@ -2,9 +2,11 @@
 
 import json
 import os
+import signal
 import unittest
 
 from tests import support
+from lib import runner
 
 ONE = "spawn/one/P:1"
 HANDOFF = "switch/handoff/P:1/place:same-pu"
@@ -326,6 +328,17 @@ class InterruptTest(support.Case):
 
     def test_sigterm_does_the_same(self):
         self.interrupted("terminate", "SIGTERM")
+
+    def test_a_terminal_that_is_closed_does_the_same(self):
+        self.interrupted("hang_up", "SIGHUP")
+        self.assertEqual(support.left_over(self.path("bench")), [])
+
+    def test_a_terminal_that_is_closed_is_nothing_under_nohup(self):
+        before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        self.addCleanup(signal.signal, signal.SIGHUP, before)
+        with runner.Interrupts() as interrupts:
+            os.kill(os.getpid(), signal.SIGHUP)
+            interrupts.check()
 
     def test_a_signal_before_anything_was_measured_leaves_no_run(self):
         status, out, _ = self.run_fakes("--filter", ONE, misbehave={"pilot gt " + ONE: "interrupt"})

@@ -28,6 +28,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"syscall"
 )
 
 const backendName = "go"
@@ -40,6 +41,7 @@ const (
 	exitUnsupported = 69
 	exitCannotWrite = 73
 	exitSkipped     = 77
+	exitInterrupted = 130
 )
 
 // complain prints one line on stderr.
@@ -64,9 +66,27 @@ func measure(o *options) int {
 	return r.print(o.mode == modePilot)
 }
 
+// endWithRunner asks to be killed when the process of GREENBENCH_RUNNER is, as
+// bench/main.c does; false: it is not the one that started this one.
+func endWithRunner() bool {
+	runner := os.Getenv("GREENBENCH_RUNNER")
+	if runner == "" {
+		return true
+	}
+	syscall.RawSyscall(syscall.SYS_PRCTL, syscall.PR_SET_PDEATHSIG, uintptr(syscall.SIGKILL), 0)
+	if strconv.Itoa(os.Getppid()) == runner {
+		return true
+	}
+	complain("GREENBENCH_RUNNER=%s is not the process that started this one", runner)
+	return false
+}
+
 func main() {
 	if pipes, err := strconv.Atoi(os.Getenv(writerVariable)); err == nil {
 		os.Exit(writeSlowly(pipes))
+	}
+	if !endWithRunner() {
+		os.Exit(exitInterrupted)
 	}
 	o, status := parseOptions(os.Args[1:])
 	if o == nil {
