@@ -17,6 +17,7 @@ import xml.etree.ElementTree as ElementTree
 
 from . import chart_bars, chart_curves, chart_dots, chart_forest, chart_lines, chart_noise, chart_parts, chart_theme
 from .chart_base import table_text
+from .errors import CannotWriteError
 
 SCRIPTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "plots")
 SECONDS = 60
@@ -68,18 +69,28 @@ def draw(chart, stamp=""):
 
 
 def picture(chart, stamp, kind):
-    directory = tempfile.mkdtemp(prefix="greenbench-plot-")
+    directory = None
     try:
-        for name, blocks in dict(chart.tables, **{"stamp.tsv": [[[0, chart.stamp or stamp]]]}).items():
-            with open(os.path.join(directory, name), "w", encoding="ascii") as handle:
-                handle.write(table_text(blocks))
+        try:
+            directory = tempfile.mkdtemp(prefix="greenbench-plot-")
+            _write_tables(chart, stamp, directory)
+        except OSError as error:
+            raise CannotWriteError("cannot write a chart's data to a temporary folder: %s (TMPDIR names another place)"
+                                   % error.strerror) from None
         _run(chart, directory, kind)
         with open(os.path.join(directory, "chart." + kind), "rb") as handle:
             return handle.read(MAX_PICTURE)
     except (OSError, UnicodeError) as error:
         raise PlotError("%s: %s" % (chart.name, error)) from None
     finally:
-        shutil.rmtree(directory, ignore_errors=True)
+        if directory:
+            shutil.rmtree(directory, ignore_errors=True)
+
+
+def _write_tables(chart, stamp, directory):
+    for name, blocks in dict(chart.tables, **{"stamp.tsv": [[[0, chart.stamp or stamp]]]}).items():
+        with open(os.path.join(directory, name), "w", encoding="ascii") as handle:
+            handle.write(table_text(blocks))
 
 
 def _run(chart, directory, kind):

@@ -1,5 +1,6 @@
 """plots: every chart is drawn from data columns; hostile text reaches neither gnuplot's command line nor the SVG."""
 
+import errno
 import glob
 import os
 import re
@@ -16,7 +17,7 @@ sys.path[:0] = [os.path.join(HERE, ".."), HERE]
 
 import hostile  # noqa: E402
 import synthetic_run  # noqa: E402
-from lib import chart_base, chart_lines, chart_theme, plots, report_model, samples  # noqa: E402
+from lib import chart_base, chart_lines, chart_theme, errors, plots, report_model, samples  # noqa: E402
 
 HAVE_GNUPLOT = shutil.which("gnuplot") is not None
 NAMES = {"forest", "forest-2", "spawn-p2", "switch", "working_set", "ping_pong", "stack", "memory", "memory-parts", "bytes", "latency-wake-timer",
@@ -241,6 +242,17 @@ class Draw(unittest.TestCase):
             with mock.patch.dict(os.environ, {"HOME": home, "GNUTERM": "png", "GNUPLOT_LIB": home}):
                 self.draw_all(synthetic_run.samples(replicates=6)[:40])
             self.assertFalse(os.path.exists(os.path.join(home, "pwned")))
+
+
+class WithoutRoom(unittest.TestCase):
+    def test_a_full_temporary_folder_is_73_in_one_line(self):
+        _, chart = plots.build(model_of(synthetic_run.samples(replicates=6)))[0]
+        full = OSError(errno.ENOSPC, "No space left on device")
+        for where in ("tempfile.mkdtemp", "lib.plots.table_text"):
+            with mock.patch(where, side_effect=full), self.assertRaises(errors.CannotWriteError) as caught:
+                plots.draw(chart)
+            self.assertEqual(caught.exception.status, 73)
+            self.assertRegex(str(caught.exception), r"^cannot write a chart's .*: No space left on device \(TMPDIR .*\)$")
 
 
 class WithoutGnuplot(unittest.TestCase):
