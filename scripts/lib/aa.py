@@ -61,7 +61,7 @@ def measure(settings, display):
     name, utc = store.check_machine_name(settings.machine or machine.slug()), runner.utc_now()
     document = machine.describe(settings.root, name, utc, settings.profile, settings.command, told)
     path = store.create_run(settings.output, name, utc, document["rev"])
-    store.write_json(os.path.join(path, "machine.json"), document)
+    store.write_json(os.path.join(path, "machine.json"), document, "machine")
     display.note("%d cell-backend pairs x %d pairs of labels = %d comparisons, %d processes, about %s; results in %s" % (
         len(cells), pairs, len(cells) * pairs, 2 * ROUNDS * len(cells) * pairs,
         planning.minutes(estimate(cells, pairs)), path))
@@ -74,7 +74,7 @@ def measure(settings, display):
         store.write_json(os.path.join(path, "plan.json"), {
             "schema": samples.PLAN_SCHEMA, "state": state, "interrupted": state == "interrupted",
             "profile": settings.profile, "seed": settings.seed, "spin_ns": settings.spin_ns,
-            "filter": settings.filter, "place": settings.place, "aa": {"pairs": pairs, "rounds": ROUNDS}})
+            "filter": settings.filter, "place": settings.place, "aa": {"pairs": pairs, "rounds": ROUNDS}}, "plan")
     return path
 
 

@@ -100,7 +100,7 @@ def _measured(args, words, out):
     try:
         paths = compare_measure.measure(
             compare_measure.Request(words, settings, args.replicates, args.best_of), out)
-    except compare_measure.Refused as e:
+    except errors.NotComparableError as e:
         say(out, str(e))
         return e.status
     return of_runs([compare_sides.Word(compare_sides.RUN, path) for path in paths], args.gate, out)

@@ -23,7 +23,7 @@ class Built:
 
 
 class Workshop:
-    """Holds the worktrees of revisions; use with `with`. Neither SIGINT nor SIGTERM leaves any of them."""
+    """Holds the worktrees of revisions; use with `with`. No signal that can be caught leaves any of them."""
 
     def __init__(self, root, note):
         self.root, self.note = root, note
@@ -35,7 +35,8 @@ class Workshop:
         except OSError as e:
             raise errors.CannotWriteError("cannot make a temporary folder: %s (TMPDIR names another place)"
                                           % e.strerror) from None
-        self._handlers = {signal.SIGTERM: signal.signal(signal.SIGTERM, _interrupted)}
+        self._handlers = {number: signal.signal(number, _interrupted) for number in (signal.SIGTERM, signal.SIGHUP)
+                          if signal.getsignal(number) != signal.SIG_IGN}
         return self
 
     def __exit__(self, *exc):

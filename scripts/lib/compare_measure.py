@@ -21,13 +21,8 @@ class Request:
         self.words, self.settings, self.rounds, self.best_of = words, settings, rounds or ROUNDS, best_of or BEST_OF
 
 
-class Refused(errors.GreenbenchError):
-    """The two cannot be compared, as their sources or executables say."""
-    status = errors.NOT_COMPARABLE
-
-
 def measure(request, out):
-    """The two folders of the runs, or raises: Refused before anything is measured."""
+    """The two folders of the runs, or raises: NotComparableError before anything is measured."""
     display = progress.display(out)
     with compare_build.Workshop(request.settings.root, display.note) as workshop:
         built = [workshop.revision(word.target) if word.kind == compare_sides.REVISION
@@ -46,7 +41,7 @@ class _Session:
                          for b, told in zip(built, self.told)]
         refusal = compare_sides.why_not(*self.machines)
         if refusal:
-            raise Refused("not comparable: " + refusal)
+            raise errors.NotComparableError("not comparable: " + refusal)
 
     def _backends(self):
         """Those asked for, or gt alone."""
@@ -71,7 +66,7 @@ class _Session:
         paths = [store.create_run(self.settings.output, self.name, self.utc, m["rev"]) for m in self.machines]
         duel = "%s-%d-%d" % (self.utc, self.settings.seed, os.getpid())
         for path, document in zip(paths, self.machines):
-            store.write_json(os.path.join(path, "machine.json"), document)
+            store.write_json(os.path.join(path, "machine.json"), document, "machine")
         self._write_plans(paths, duel, "running")
         each = self.request.rounds * self.request.best_of
         self.display.note("%d cell-backend pairs, %d rounds of %d processes on each side: %d processes; seed %d, results"
@@ -110,4 +105,4 @@ class _Session:
                 "schema": samples.PLAN_SCHEMA, "state": state, "interrupted": state == "interrupted",
                 "profile": self.settings.profile, "seed": self.settings.seed, "spin_ns": self.settings.spin_ns,
                 "filter": self.settings.filter, "place": self.settings.place, "duel": duel,
-                "replicates": self.request.rounds, "best_of": self.request.best_of})
+                "replicates": self.request.rounds, "best_of": self.request.best_of}, "plan")

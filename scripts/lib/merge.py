@@ -198,28 +198,28 @@ def refuse_unlike(found):
     first = found[0]
     for one in found:
         if samples.best_of(one.plan) > 1:
-            raise errors.NotComparableError("merge: %s was measured by compare, in turns with another: it is no session of a run"
-                                % one.path)
+            raise errors.NotComparableError("merge: %s was measured by compare, in turns with another: it is no session"
+                                            " of a run" % one.path)
     for one in found[1:]:
         if not compare_sides.same_machine(first.machine, one.machine):
-            raise errors.NotComparableError("merge: %s and %s are of two machines; without --one they stand beside each other"
-                                % (first.path, one.path))
+            raise errors.NotComparableError("merge: %s and %s are of two machines; without --one they stand beside each"
+                                            " other" % (first.path, one.path))
         for kind in ("definition", "implementation", "toolchain"):
             a, b = first.machine["hashes"][kind], one.machine["hashes"][kind]
             if a != b or a == "unknown":
-                raise errors.NotComparableError("merge: the %s hashes of %s and %s %s: they are not one run"
-                                    % (kind, first.path, one.path, "are unknown" if a == b else "differ"))
+                raise errors.NotComparableError("merge: the %s hashes of %s and %s %s: they are not one run" % (
+                    kind, first.path, one.path, "are unknown" if a == b else "differ"))
 
 
 def write_joined(found, folder):
     machine = copy.deepcopy(found[-1].machine)
     machine["merged"] = [{"utc": one.machine["utc"], "profile": one.machine.get("profile"), "samples": one.digest}
                          for one in found]
-    store.write_json(os.path.join(folder, "machine.json"), machine)
+    store.write_json(os.path.join(folder, "machine.json"), machine, "machine")
     plan = {key: value for key, value in found[-1].plan.items() if key in ("profile", "spin_ns", "target_ms", "filter",
                                                                                "place")}
     plan.update(schema=samples.PLAN_SCHEMA, state="finished", interrupted=False)
-    store.write_json(os.path.join(folder, "plan.json"), plan)
+    store.write_json(os.path.join(folder, "plan.json"), plan, "plan")
     write_lines(os.path.join(folder, "samples.jsonl"), numbered_on(found))
     lines = [line for one in found
              for line in samples.read_calibrations(os.path.join(one.path, "calibration.jsonl"), [])]

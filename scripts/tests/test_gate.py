@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import io
+import json
 import math
 import os
 import random
@@ -93,6 +94,17 @@ class Builds(Measured):
         self.assertEqual(status, errors.FAILED, text)
         self.assertIn("killed by SIGABRT", text)
 
+    def test_ctrl_c_says_where_what_was_measured_is(self):
+        a, b = self.builds(1.0)
+        with contextlib.redirect_stdout(io.StringIO()) as out, self.assertRaises(KeyboardInterrupt), \
+                mock.patch.dict(os.environ, {"FAKE_BENCH_LOG": self.path("log"),
+                                             "FAKE_BENCH": json.dumps({"measure 9": "interrupt"})}):
+            cli.command_of(["compare", a, b, "--output", self.path("results"), "--machine", "m", "--seed", "7"]
+                           + self.filters(), self.dir)
+        found = re.search("interrupted: what was measured is kept in (\\S+) and (\\S+)", out.getvalue())
+        self.assertEqual(sorted(found.groups()), self.runs())
+        self.assertEqual(sum(len(self.samples(run)) for run in self.runs()), 8)
+
     def test_few_replicates_cannot_decide(self):
         status, text = self.compare(*self.builds(1.25), *self.filters(), "--gate", "5%", "--replicates", "3")
         self.assertEqual(status, errors.INCONCLUSIVE, text)
@@ -134,7 +146,7 @@ class Revisions(Measured):
         repository = variants.Repository(self.path("repository"))
         meson = "project('fake', 'c')\nrun_command('sh', '-c', 'kill -%s $GREENBENCH_PID; sleep 1000', check: false)\n"
         os.mkdir(self.path("tmp"))
-        for name in ("TERM", "INT"):
+        for name in ("TERM", "HUP", "INT"):
             repository.commit(1.0, meson=meson % name)
             repository.commit(1.25)
             ended = subprocess.run(
