@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 
-from . import errors
+from . import errors, store
 
 EXAMPLES = """examples:
   greenbench report                                 the newest run in results/local
@@ -38,16 +38,8 @@ def main(args, out):
 
 
 def newest_run(local):
-    """The run folder below results/local whose name, a time, is the latest."""
-    found = [(run, os.path.join(local, m, run)) for m in _entries(local) for run in _entries(os.path.join(local, m))
-             if os.path.isfile(os.path.join(local, m, run, "samples.jsonl"))]
+    """The newest run below results/local."""
+    found = store.newest_run(store.machines_below(local))
     if not found:
         raise errors.UsageError("no run in %s: name one, or make one with scripts/greenbench run" % local)
-    return max(found)[1]
-
-
-def _entries(directory):
-    try:
-        return os.listdir(directory)
-    except OSError:
-        return []
+    return found

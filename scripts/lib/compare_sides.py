@@ -12,7 +12,7 @@ They are tried in this order. What is both a machine and a revision is refused:
 import os
 import subprocess
 
-from . import errors, samples
+from . import errors, samples, store
 from . import machine as machine_facts
 from .report_model import Model
 
@@ -33,7 +33,7 @@ class Side:
         self.path, self.backend = path, backend
         key = os.path.realpath(path)
         if key not in runs:
-            runs[key] = Model(samples.load_run(path))
+            runs[key] = Model(samples.load_ordinary(path))
         self.model = runs[key]
         self.machine = self.model.run.machine
         if backend is not None and backend not in self.model.backends:
@@ -85,15 +85,10 @@ def is_build(path):
 
 
 def newest_run_of(root, name):
-    """The folder of a machine's newest run, which its name tells, or None."""
+    """The folder of a machine's newest run, or None."""
     if not machine_facts.SLUG.match(name):
         return None
-    found = []
-    for parent in (os.path.join(root, "results", name), os.path.join(root, "results", "local", name)):
-        for run in _entries(parent):
-            if os.path.isfile(os.path.join(parent, run, "samples.jsonl")):
-                found.append((run, os.path.join(parent, run)))
-    return max(found)[1] if found else None
+    return store.newest_run([os.path.join(root, "results", name), os.path.join(root, "results", "local", name)])
 
 
 def _newest_or_refuse(root, name):
@@ -101,13 +96,6 @@ def _newest_or_refuse(root, name):
     if found is None:
         raise errors.UsageError("compare: no run of machine %s in results or results/local" % name)
     return found
-
-
-def _entries(directory):
-    try:
-        return os.listdir(directory)
-    except OSError:
-        return []
 
 
 def commit_of(root, word):

@@ -129,7 +129,7 @@ def _one_line(text):
 # --- a spreadsheet --------------------------------------------------------------------------------
 
 PLAIN = ("cell", "backend", "status", "reason", "replicate", "round", "order", "utc", "wall_ms", "exit", "rounds",
-         "operations", "ns_per_op", "cpu_ns_per_op")
+         "operations", "ns_per_op", "cpu_ns_per_op", "label", "pair")
 INSIDE = (("usage", ("voluntary_switches", "involuntary_switches", "minor_faults", "major_faults", "max_rss_kib")),
           ("latency", PERCENTILES),
           ("memory", ("n", "user_bytes", "page_table_bytes", "kernel_stack_bytes", "slab_bytes", "noise_bytes")),

@@ -33,7 +33,7 @@ def write(run_dir, *, formats=("html", "md"), beside=()):
         raise UsageError("format %s: the formats are %s" % (unknown[0], ", ".join(FORMATS)))
     if len(beside) > MOST_BESIDE:
         raise UsageError("--beside: at most %d runs stand beside one" % MOST_BESIDE)
-    return write_loaded(samples.load_run(run_dir), formats, [samples.load_run(path) for path in beside])
+    return write_loaded(samples.load_ordinary(run_dir), formats, [samples.load_ordinary(path) for path in beside])
 
 
 def write_loaded(run, formats, beside=()):
@@ -55,7 +55,7 @@ def write_loaded(run, formats, beside=()):
 
 def preview(run_dir, out):
     """Needs gnuplot, and a terminal of 160 columns."""
-    run = samples.load_run(run_dir)
+    run = samples.load_ordinary(run_dir)
     if plots.version() is None:
         raise UnsupportedError("a preview needs gnuplot; " + plots.INSTALL)
     stamp = report_grade.stamp(run)

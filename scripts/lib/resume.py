@@ -41,18 +41,11 @@ def reopen(settings, warn):
 
 def newest_unfinished(results):
     """The newest run below the results folder that did not come to its end."""
-    found = []
-    for name in store.entries(results):
-        for one in store.entries(os.path.join(results, name)):
-            path = os.path.join(results, name, one)
-            try:
-                if samples.load_checked(os.path.join(path, "plan.json"), "plan")["state"] != "finished":
-                    found.append((one, path))
-            except errors.DataError:
-                continue
+    found = store.newest_run(store.machines_below(results),
+                             lambda path, plan: plan.get("state", "finished") != "finished")
     if not found:
         raise errors.UsageError("--resume: no run in %s was cut off; name the folder of one" % results)
-    return max(found)[1]
+    return found
 
 
 def take_over(settings, plan, file):

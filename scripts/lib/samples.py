@@ -18,7 +18,7 @@ import os
 import stat
 
 from . import schema, strictjson
-from .errors import CannotWriteError, DataError
+from .errors import CannotWriteError, DataError, UsageError
 
 SCHEMA = "greenbench.sample/1"
 MACHINE_SCHEMA = "greenbench.machine/1"
@@ -73,6 +73,15 @@ def load_run(path, may_be_empty=False):
     if plan and not finished:
         notes.append("the run was interrupted: what it finished is here, the rest is missing")
     return Run(path, machine, samples, notes, plan, calibrations)
+
+
+def load_ordinary(path):
+    """load_run(), but not of one backend beside itself, whose samples mean something else."""
+    run = load_run(path)
+    if "aa" in run.plan or any("label" in sample for sample in run.samples):
+        raise UsageError("%s is one backend measured beside itself, no run of backends: greenbench run --aa %s judges it"
+                         % (path, path))
+    return run
 
 
 def load_document(file):

@@ -11,7 +11,7 @@ import tempfile
 
 from . import machine as machine_facts
 from . import samples
-from .errors import CannotWriteError, UsageError
+from .errors import CannotWriteError, DataError, UsageError
 
 
 TEMPORARY = ".tmp-"
@@ -57,10 +57,9 @@ def write_aside(path, text):
         raise CannotWriteError("cannot write %s: %s" % (path, e.strerror)) from None
 
 
-def write_json(path, value, kind=None):
+def write_json(path, value, kind):
     """kind: of results/schema; what is not of it is not written."""
-    if kind:
-        samples.check(value, kind)
+    samples.check(value, kind)
     write_text(path, json.dumps(value, indent=1, sort_keys=True, allow_nan=False) + "\n")
 
 
@@ -121,6 +120,31 @@ def entries(directory):
         return sorted(os.listdir(directory))
     except OSError:
         return []
+
+
+def newest_run(machines, wanted=lambda path, plan: True):
+    """The newest run in folders of machines, by its name, which is a time; None where there is none. wanted(path, plan):
+    which will do. A backend beside itself (run --aa) and a side of a comparison in turns are no run that anybody means
+    without naming it."""
+    found = [(run, os.path.join(machine, run)) for machine in machines for run in entries(machine)]
+    for _, path in sorted(found, reverse=True):
+        plan = _plan_of(path)
+        if os.path.isfile(os.path.join(path, "samples.jsonl")) and not {"aa", "duel"} & set(plan) and wanted(path, plan):
+            return path
+    return None
+
+
+def machines_below(results):
+    """The folders of machines in a folder of results."""
+    return [os.path.join(results, name) for name in entries(results)]
+
+
+def _plan_of(path):
+    """plan.json; {} where there is none or it is damaged: whoever opens the run will say so."""
+    try:
+        return samples.load_checked(os.path.join(path, "plan.json"), "plan")
+    except DataError:
+        return {}
 
 
 def remove_temporary_files(path):

@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from lib import samples, stats, verdicts  # noqa: E402
+from lib import samples, stats, store, verdicts  # noqa: E402
 from lib.report_model import PLAIN, SUBJECT, Cell, Model, verdict_words  # noqa: E402
 from lib.report_words import count_bytes, markdown, nanoseconds, phrase, ratio_words  # noqa: E402
 
@@ -52,9 +52,9 @@ README = ROOT / "README.md"
 
 def newest_run(results):
     """The committed run of the default profile that started last, or None."""
-    runs = [p.parent for p in results.glob("*/*/samples.jsonl") if p.parts[-3] != "local"]
-    runs = [run for run in runs if machine_of(run)["profile"] == "default"]
-    return max(runs, key=lambda run: run.name, default=None)
+    machines = [path for path in store.machines_below(results) if Path(path).name != "local"]
+    found = store.newest_run(machines, lambda path, _: machine_of(Path(path))["profile"] == "default")
+    return Path(found) if found else None
 
 
 def machine_of(run):

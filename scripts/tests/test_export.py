@@ -103,6 +103,14 @@ class Csv(Exported):
                          ["" if s["ns_per_op"] is None else str(s["ns_per_op"]) for s in stored])
         self.assertEqual({row[rows[0].index("status")] for row in rows[1:]}, {s["status"] for s in stored})
 
+    def test_the_rows_of_a_backend_beside_itself_can_be_told_apart(self):
+        lines = [synthetic.sample("spawn/one/P:1", "gt", 50.0, i, i, label=label, pair=7)
+                 for i, label in enumerate(("gt", "gt#2"))]
+        rows = self.rows(synthetic.write(self.path("aa"), lines=lines))
+        at = rows[0].index("label")
+        self.assertEqual([row[at:at + 2] for row in rows], [["label", "pair"], ["gt", "7"], ["gt#2", "7"]])
+        self.assertEqual({tuple(row[at:at + 2]) for row in self.rows()[1:]}, {("", "")})
+
     def test_no_field_is_a_formula(self):
         strings = ["=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "|calc", "%0A=1", "\uff1d1", " =1"]
         for string in strings + list(hostile.STRINGS):
