@@ -149,6 +149,9 @@ def _judged(a, b, gate, out):
         say(out, "noise floor %.1f %%; %d of %d comparisons differ; %s"
             % (floor.percent, sum(r.verdict == stats.DIFFERS for r in ratios), len(ratios),
                "paired by round" if compare_judge.interleaved(a, b) else "two sessions, unpaired"))
+    if not compare_judge.interleaved(a, b):
+        say(out, "note: noise floors are taken within a session: what changed on the machine between the two is in no floor,"
+                 " and may be all of a difference")
     found = compare_judge.outcome(rows, gate, compare_judge.missing(a, b))
     for line in found.lines:
         say(out, line)

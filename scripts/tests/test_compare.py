@@ -55,6 +55,11 @@ class Gate(Compared):
         self.assertEqual(status, errors.OK, text)
         self.assertIn("within the gate of 5 %: 6 comparisons", text)
 
+    def test_two_sessions_are_told_what_no_floor_holds(self):
+        words = "note: noise floors are taken within a session"
+        self.assertIn(words, self.compare(self.store("a"), self.store("b"))[1])
+        self.assertNotIn(words, self.compare(self.store("a"), "gt", "pthread")[1])
+
     def test_a_regression_is_found_named_and_ends_in_1(self):
         status, text = self.compare(self.store("a"), self.store("b", lines_of(1.4)), "--gate", "5%")
         self.assertEqual(status, errors.FAILED)
