@@ -12,7 +12,7 @@ EXAMPLES = """examples:
   greenbench run --filter 'channel/ping_pong/*/P:1/*' --backend gt --backend pthread
   greenbench run --place same-llc --output /tmp/results --seed 7
   greenbench run --profile peers --with-peers       gt beside Go, Boost.Fiber, State Threads
-  greenbench run --time 10m --filter channel        ten minutes, spent where intervals are widest
+  greenbench run --time 10m --filter channel        ten minutes, spent where intervals should be widest
   greenbench run --resume                           go on with the newest run that was cut off
   greenbench run --aa                               gt against itself: what differs is a false alarm
 """
@@ -36,7 +36,7 @@ def add_arguments(parser):
                         help="a process is killed after this time (default: %(default)s)")
     parser.add_argument("--time", type=duration, metavar="TIME",
                         help="measure for about so long, such as 90s, 10m or 1h: each cell gets 6 replicates, then the"
-                        " time goes where intervals are widest")
+                        " time goes where intervals should be widest")
     parser.add_argument("--resume", nargs="?", const="", metavar="DIR",
                         help="go on with a run that was cut off, as it was started (default: the newest such run)")
     aa.add_arguments(parser)

@@ -197,7 +197,7 @@ class Session:
         self.replicates[name] = costs.replicates(self.plan.profile, name, kind, max(took))
 
     def _tighten(self):
-        """With --time: more rounds for the cells whose intervals are widest."""
+        """With --time: more rounds for the cells whose intervals can be expected to be widest."""
         while self.budget:
             left = self.budget - self.spent() - sum(map(self._left_of, self.jobs))
             chosen = adaptive.choose(self._candidates(), left)
@@ -213,14 +213,17 @@ class Session:
                 self.display.cell_done(name, self.state.results(name))
 
     def _candidates(self):
-        """{cell: (how wide its widest interval is, seconds of a round)}."""
-        found = {}
+        """{cell: (how wide its interval can be expected to be, seconds of a round)}, of those that can have one more;
+        by the backends that would take part in it."""
+        spreads, seconds = {}, {}
         for name, jobs in self.jobs.items():
-            going = [j for j in jobs if not j.over]
-            widths = [self.state.widths.get((name, j.backend)) or 0 for j in going]
+            going = [j for j in jobs if not j.over and self._replicates_of(j, 1) > j.done]
             if going and jobs[0].cell.kind in PAIRED and self.replicates[name] < adaptive.MOST:
-                found[name] = (max(widths), sum(j.seconds for j in going))
-        return found
+                results = self.state.results(name)
+                spreads[name] = max(adaptive.spread(results.get(j.backend, ())) or 0 for j in going)
+                seconds[name] = sum(j.seconds for j in going)
+        widths = adaptive.expected(spreads, self.replicates)
+        return {name: (widths.get(name), seconds[name]) for name in spreads}
 
     def _harness(self):
         """What the loops of this plan take without their operations, in a few processes each."""
@@ -330,8 +333,9 @@ class Session:
 
     # --- how much is left ---
 
-    def _replicates_of(self, job):
-        return costs.backend_replicates(self.plan.profile, job.cell, job.backend, self.replicates[job.cell.name])
+    def _replicates_of(self, job, more=0):
+        """more: if its cell had so many more."""
+        return costs.backend_replicates(self.plan.profile, job.cell, job.backend, self.replicates[job.cell.name] + more)
 
     def _left_of(self, name):
         return sum((j.seconds + costs.BETWEEN_SECONDS) * max(0, self._replicates_of(j) - j.done)

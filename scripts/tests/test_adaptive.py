@@ -1,19 +1,26 @@
 """`run --time`: where the time goes."""
 
 import json
+import math
 import os
+import random
+import types
 import unittest
 
 from tests import fake_bench, support
-from lib import adaptive, command_run
+from lib import adaptive, command_run, planning, profiles, session, stats
 
 ONE = "spawn/one/P:1"
 TWO = "spawn/one/P:2"
 HANDOFF = "switch/handoff/P:1/place:same-pu"
 
 
+def made(time):
+    return fake_bench.sample("gt", ONE, 4, times=time)
+
+
 def series(times):
-    return [fake_bench.sample("gt", ONE, 4, times=t) for t in times]
+    return [made(t) for t in times]
 
 
 class WidthTest(unittest.TestCase):
@@ -42,6 +49,97 @@ class ChoiceTest(unittest.TestCase):
 
     def test_a_cell_without_width_or_interval_is_never_chosen(self):
         self.assertEqual(adaptive.choose({"a": (0, 1), "b": (None, 1)}, 100), [])
+
+
+class ExpectedTest(unittest.TestCase):
+    def test_the_spread_is_that_of_the_first_six_values(self):
+        self.assertIsNone(adaptive.spread(()))
+        self.assertIsNone(adaptive.spread(series([1, 2, 3, 4, 5])))
+        e = math.e
+        self.assertAlmostEqual(adaptive.spread(series([1, 1, 1, e, e, e])), 0.5)
+        self.assertAlmostEqual(adaptive.spread(series([1, 1, 1, e, e, e, 1000, 1000])), 0.5)
+
+    def test_a_cell_is_expected_to_be_as_wide_as_those_beside_it_and_narrows_with_its_rounds(self):
+        cells = {"a/a/P:1": 0.1, "a/a/P:2": 0.1, "b/b/P:1": 0.4, "b/b/P:2": 0.4}
+        wide = adaptive.expected(cells, dict.fromkeys(cells, 9))
+        self.assertGreater(wide["b/b/P:1"], wide["a/a/P:1"])
+        more = adaptive.expected(cells, dict.fromkeys(cells, 36))
+        self.assertAlmostEqual(more["b/b/P:1"] * 2, wide["b/b/P:1"])
+
+    def test_its_own_values_decide_nothing(self):
+        cells = {"a/a/P:1": 0.1, "a/a/P:2": 0.1, "b/b/P:1": 0.4}
+        for own in (1e-9, 0.1, 5.0):
+            found = adaptive.expected({**cells, "a/a/P:1": own}, dict.fromkeys(cells, 6))
+            self.assertAlmostEqual(found["a/a/P:1"], adaptive.expected(cells, dict.fromkeys(cells, 6))["a/a/P:1"])
+
+    def test_a_cell_alone_is_a_candidate_and_one_that_never_moves_is_none(self):
+        self.assertEqual(set(adaptive.expected({"a/a": 0.1, "b/b": 0, "c/c": None}, {"a/a": 6, "b/b": 6})), {"a/a"})
+
+
+class CoverageTest(unittest.TestCase):
+    """Intervals hold the true median as often where the time stopped early as anywhere."""
+    SESSIONS, CELLS, ROUNDS = 150, 24, 14
+
+    def values(self, rng, level, n):
+        return [math.exp(level * rng.expovariate(1) ** 1.5) for _ in range(n)]
+
+    def session(self, rng, rule, noisier):
+        """(replicates, whether the interval holds the median) of each cell. Cells of one size of noise, or of several."""
+        names = ["g/c%d/n:%d" % (i // 3, i) for i in range(self.CELLS)]
+        level = {name: 0.2 * math.exp(noisier * rng.gauss(0, 0.7)) for name in names}
+        found = {name: self.values(rng, level[name], adaptive.MINIMUM) for name in names}
+        spreads = {n: adaptive.spread([dict(made(v), cell=n) for v in found[n]]) for n in names}
+        left = self.CELLS * (self.ROUNDS - adaptive.MINIMUM)
+        while left > 0:
+            widths = rule(spreads, found)
+            for name in adaptive.choose({n: (w, 1) for n, w in widths.items()}, left):
+                found[name] += self.values(rng, level[name], 1)
+                left -= 1
+        for name in names:
+            interval = stats.median_interval(found[name])
+            yield len(found[name]), interval.low <= math.exp(level[name] * math.log(2) ** 1.5) <= interval.high
+
+    def covered(self, words, rule, noisier):
+        """(share of all cells, share of those left at six) whose interval holds the median; printed."""
+        rng = random.Random(7)
+        cells = [one for _ in range(self.SESSIONS) for one in self.session(rng, rule, noisier)]
+        few = [hit for n, hit in cells if n == adaptive.MINIMUM]
+        shares = sum(hit for _, hit in cells) / len(cells), sum(few) / len(few)
+        print("coverage under --time, %s: %.1f %% of %d cells, %.1f %% of the %d left at six"
+              % (words, 100 * shares[0], len(cells), 100 * shares[1], len(few)))
+        return shares
+
+    def test_cells_that_the_time_left_at_six_cover(self):
+        def rule(spreads, found):
+            return adaptive.expected(spreads, {n: len(v) for n, v in found.items()})
+        for noisier in (0, 1):
+            self.assertGreaterEqual(min(self.covered("chosen by the cells beside, %s noise" % (
+                "unequal" if noisier else "equal"), rule, noisier)), 0.955)
+
+    def test_a_rule_that_looks_at_the_interval_itself_does_not(self):
+        def rule(_, found):
+            intervals = {n: stats.median_interval(v) for n, v in found.items()}
+            return {n: i.high - i.low for n, i in intervals.items()}
+        self.assertLess(self.covered("chosen by the interval, equal noise", rule, 0)[1], 0.93)
+
+
+class JobsTest(support.Case):
+    def test_a_peer_that_has_had_its_rounds_neither_counts_nor_takes_time(self):
+        plan = planning.make("default", profiles.Machine(2, {}), ("gt", "go"), [ONE, TWO])
+        of = session.Session(plan, None, None, types.SimpleNamespace(full_load=None), 1, None, None, seconds=100)
+        times = {"gt": [1, 1, 1, 1.1, 1.1, 1.1], "go": [1, 1, 1, 9, 9, 9]}
+        for name, jobs in of.jobs.items():
+            for job in jobs:
+                job.done, job.seconds = adaptive.MINIMUM, 1 if job.backend == "gt" else 50
+                of.state.by_cell.setdefault(name, {})[job.backend] = [
+                    dict(made(t), cell=name) for t in times[job.backend]]
+        found = of._candidates()
+        self.assertEqual({seconds for _, seconds in found.values()}, {1})
+        for width, _ in found.values():
+            self.assertAlmostEqual(width, math.log(1.1) / 2 / math.sqrt(6))
+        for jobs in of.jobs.values():
+            next(j for j in jobs if j.backend == "gt").over = True
+        self.assertEqual(of._candidates(), {})
 
 
 class DurationTest(support.Case):
