@@ -54,7 +54,7 @@ def _few_threads(model):
     found = [pair for pair in found if pair[1] is not None]
     if not found:
         return missing(question, "memory/parked has not run")
-    cell, series = max(found, key=lambda pair: pair[0].number("n"))
+    cell, series = max(found, key=lambda pair: (usable(model, pair[0], PLAIN) is not None, pair[0].number("n")))
     threads = _threads(series)
     interval = stats.median_interval([count / cell.number("n") for count in threads])
     other = usable(model, cell, PLAIN)

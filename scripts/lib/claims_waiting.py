@@ -60,7 +60,7 @@ def _lets_others_run(model, what, workload):
     interval, thread = stats.median_interval(rates), model.get(cell, PLAIN)
     others = switches_per_op(thread) if thread is not None else []
     words = "%s switches of the kernel per operation (%s), %s%s" % (
-        rate_words(stats.median(rates)), interval_words(interval, rate_words), cell.name,
+        rate_words(stats.median(rates)), interval_words(interval, lambda v: figure(v, 2)), cell.name,
         "; pthread %s" % rate_words(stats.median(others)) if others else "")
     return Part(what, below(interval, BLOCKS), words, [c for _, c in found])
 

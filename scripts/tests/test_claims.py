@@ -244,6 +244,18 @@ class Figures(unittest.TestCase):
             part = scored(busy("parallel/nqueens/n:8/P:1", 200.0, share))["C11"].parts[-1]
             self.assertEqual((part.state, part.question), (BESIDE, "CPU time, which the affinity mask bounds"))
 
+    def test_os_threads_are_counted_where_plain_threads_stand_beside(self):
+        lines = (memory("memory/parked/n:1000/P:2", 1000, gt=20 * KIB)
+                 + memory("memory/parked/n:1000/P:2", 1000, 16 * KIB, pthread=34 * KIB)
+                 + memory("memory/parked/n:100000/P:2", 100000, gt=20 * KIB))
+        part = scored(lines)["C11"].parts[0]
+        self.assertEqual(part.words, "0 more OS threads, by their kernel stacks, for 1000 tasks, memory/parked/n:1000/P:2;"
+                                     " pthread 1,000")
+
+    def test_an_interval_of_rare_switches_has_two_figures(self):
+        part = scored(all_blocking(0.0001, 0.06, 0.0, 0.0))["C8"].parts[0]
+        self.assertIn("under 0.001 switches of the kernel per operation (0.00010 to 0.00010)", part.words)
+
     def test_that_a_threads_memory_grows_too_is_said(self):
         lines = stacks(0.1, 12000) + times("stack/grow/bytes:%d/P:1" % MIB, pthread=5e5)
         self.assertIn("pthread 1.00 MiB deep, and 34.0 KiB while it waits", scored(lines)["C6"].parts[0].words)
