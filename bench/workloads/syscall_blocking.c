@@ -86,6 +86,14 @@ static void read_all(void *arg)
     r->ended = true;
 }
 
+static void close_ends(struct shared *s, unsigned end)
+{
+    for (uint64_t i = 0; i < s->n; i++)
+        close(s->readers[i].pipe[end]);
+}
+
+/* It closes the pipes itself: who waits for it may need a place among the
+ * blocking calls, and the readers leave theirs only when their reads end. */
 static void *write_slowly(void *arg)
 {
     struct shared *s = arg;
@@ -106,6 +114,7 @@ static void *write_slowly(void *arg)
         }
         due += PERIOD_NS;
     } while (!__atomic_load_n(&s->stop, __ATOMIC_ACQUIRE));
+    close_ends(s, 1);
     return NULL;
 }
 
@@ -207,12 +216,6 @@ static int open_pipes(struct shared *s, uint64_t n)
     return 0;
 }
 
-static void close_ends(struct shared *s, unsigned end)
-{
-    for (uint64_t i = 0; i < s->n; i++)
-        close(s->readers[i].pipe[end]);
-}
-
 static int spawn_readers(struct shared *s, task_group *group)
 {
     const struct task_attr attr = {.slot = TASK_ANYWHERE};
@@ -262,9 +265,10 @@ static int play(struct shared *s, struct computer *computers, uint64_t count)
         rc = -pthread_create(&s->writer, NULL, write_slowly, s);
     if (rc == 0)
         rc = compute_beside(s, computers, count);
+    else
+        close_ends(s, 1);
     if (rc)
         bench_limit(s->bench, bench_ledger(s->bench)->created, -rc);
-    close_ends(s, 1);
     task_group_wait(&group);
     close_ends(s, 0);
     return rc;
