@@ -94,7 +94,7 @@ GTI_INLINE void task_init(struct gti_task *t, gt_fn *fn, void *arg, struct gt_gr
     GTI_STORE(t->state, (uint32_t)GTI_FRESH, relaxed);
     t->bound = bound;
     t->size_class = size_class;
-    t->flags = gti_rt.task_flags;
+    t->flags = bound ? gti_rt.task_flags | GTI_TASK_BOUND : gti_rt.task_flags;
     t->fn = fn;
     t->arg = arg;
     t->group = group;

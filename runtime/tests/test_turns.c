@@ -235,7 +235,7 @@ static void a_bound_task_has_its_turn_beside_unbound_ones_that_yield(void **stat
 /* The queue of a worker that is alone moves to spares while a task of it is a
  * hog; a bound task that yields must not go with it. */
 #define YIELDERS 8
-#define HOGGINGS 20
+#define HOGGINGS 10
 
 static void yield_in_place(void *arg)
 {
