@@ -43,11 +43,12 @@ static GTI_NOINLINE struct gti_worker *come_back(void)
     return w;
 }
 
-/* Something waits for the worker that only the monitor can give to others. */
+/* Something waits for the worker that only the monitor can give to others; of
+ * the fresh list, tasks that wait below what they have spawned. */
 static bool is_missed(struct gti_worker *w)
 {
     return (w->alone && !gti_runq_is_empty(&w->runq)) || !gti_inject_is_empty() ||
-           GTI_LOAD(w->timers.count, relaxed) != 0;
+           GTI_LOAD(w->fresh.count, relaxed) != 0 || GTI_LOAD(w->timers.count, relaxed) != 0;
 }
 
 int gt_blocking_begin(int64_t deadline)

@@ -30,6 +30,8 @@
 #define HURRY_NS 10000000
 /* ... fewer switches than this happened: with more it has happened by itself. */
 #define HURRY_SWITCHES (GTI_HOUSEKEEPING + GTI_RUNNEXT_BUDGET)
+/* The oldest fresh task of a worker has a turn so often. */
+#define OLDEST_NS 1000000000
 
 static struct {
     GTI_ATOMIC(uint32_t) stop;
@@ -74,7 +76,7 @@ static void evict_ring(struct gti_worker *w)
     for (; left > 0 && (t = gti_runq_steal(&w->runq, &monitor.scratch, &count)) != NULL;
          left -= count < left ? count : left) {
         while ((other = gti_runq_pop(&monitor.scratch)) != NULL)
-            gti_inject_push(other);
+            hand_over(other);
         hand_over(t);
     }
 }
@@ -114,9 +116,9 @@ static void evict(struct gti_worker *w)
     struct gti_task *t = gti_next_evict(&w->next);
     if (t)
         hand_over(t);
-    evict_fresh(w);
     if (ring)
         evict_ring(w);
+    evict_fresh(w);
 }
 
 /* It will not switch for long, and who serves the others should not wait for a
@@ -150,9 +152,11 @@ static void stick(struct gti_worker *w, bool hogged)
         gti_worker_wake_any(NULL);
 }
 
+/* Also when it was to be taken, but the worker was in the section: `shared` is
+ * set then as well. */
 static void give_bias_back(struct gti_worker *w)
 {
-    if (w->watch.revoked && gti_os_has_membarrier()) {
+    if (GTI_LOAD(w->next.shared, relaxed) != 0u && gti_os_has_membarrier()) {
         w->watch.revoked = false;
         gti_next_rebias(&w->next);
     }
@@ -197,10 +201,22 @@ static void hurry(struct gti_worker *w, uint64_t switches, int64_t now)
         return;
     if (switches - seen->hurried_switches < HURRY_SWITCHES) {
         GTI_STORE(w->hurry, 1u, relaxed);
-        GTI_STORE(w->streak, GTI_RUNNEXT_BUDGET, relaxed);
+        GTI_STORE(w->streak, GTI_STREAK_SPENT, relaxed);
     }
     seen->hurried = now;
     seen->hurried_switches = switches;
+}
+
+/* Newest first leaves the oldest of a worker's fresh tasks behind for as long as
+ * there are new ones, so it is given a turn by time: a rule that counts the
+ * turns of others gives a tree of tasks either too many subtrees at once or a
+ * task beside slow ones no turn for minutes. */
+static void turn_oldest(struct gti_worker *w, int64_t now)
+{
+    if (now - w->watch.turned < OLDEST_NS || GTI_LOAD(w->fresh.count, relaxed) == 0u)
+        return;
+    GTI_STORE(w->oldest_due, 1u, relaxed);
+    w->watch.turned = now;
 }
 
 /* Note what changed since the last look. `since` begins anew when a worker was
@@ -212,8 +228,10 @@ static void note(struct gti_worker *w, int64_t now, bool blocked)
     bool idle = GTI_LOAD(w->idle, relaxed);
     uint64_t switches = GTI_LOAD(w->count.switches, relaxed) + GTI_LOAD(w->vain, relaxed);
     uint64_t blocking = GTI_LOAD(w->count.blocking, relaxed);
-    if (!idle && !blocked)
+    if (!idle && !blocked) {
         hurry(w, switches, now);
+        turn_oldest(w, now);
+    }
     if (idle || seen->idle || seen->long_call || switches != seen->switches) {
         seen->switches = switches;
         seen->since = now;

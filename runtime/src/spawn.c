@@ -24,8 +24,9 @@ static int check_attr(const gt_attr *attr, uint8_t *ret_class, uint16_t *ret_bou
     return 0;
 }
 
-/* Hook: a task that has spawned many waits below them, or behind those that the
- * monitor has moved, if they are many: they were its own not long ago. */
+/* Hook: a task that has spawned many waits below them; or, if the shared queue
+ * is long, behind what is there. The monitor may have moved its own there, and
+ * those of outside threads it would keep waiting as well. */
 static void step_back(struct gti_worker *w, void *task)
 {
     struct gti_task *t = task;
@@ -67,7 +68,10 @@ static GTI_NOINLINE int submit_slow(struct gti_worker *w, struct gti_task *t)
     if (!is_storm(w))
         return 0;
     gti_group_settle(w);
-    if (!(next = gti_worker_pick(w)))
+    next = gti_worker_pick(w);
+    if (!next && gti_worker_leaving(w))
+        next = &w->sched;
+    if (!next)
         return 0;
     self->context.result = 0; /* what the spawn returns */
     return gti_worker_switch(w, self, next, step_back, self);
@@ -90,7 +94,7 @@ GTI_INLINE void task_init(struct gti_task *t, gt_fn *fn, void *arg, struct gt_gr
     GTI_STORE(t->state, (uint32_t)GTI_FRESH, relaxed);
     t->bound = bound;
     t->size_class = size_class;
-    t->flags = gti_rt.task_flags;
+    t->flags = bound ? gti_rt.task_flags | GTI_TASK_BOUND : gti_rt.task_flags;
     t->fn = fn;
     t->arg = arg;
     t->group = group;
@@ -104,6 +108,7 @@ static GTI_NOINLINE int spawn_outside(struct gt_group *group, gt_fn *fn, void *a
     if (!t)
         return -ENOMEM;
     task_init(t, fn, arg, group, name, size_class, bound);
+    t->flags |= GTI_TASK_DUE;
     if (group)
         GTI_ADD(group->state_, GTI_GROUP_ONE, relaxed);
     GTI_ADD(gti_rt.spawned_outside, 1, relaxed);

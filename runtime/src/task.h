@@ -33,11 +33,13 @@
 enum gti_task_state { GTI_FREE, GTI_FRESH, GTI_READY, GTI_WAITING };
 
 enum gti_task_flags {
-    GTI_TASK_CANARY = 1,  /* its stack has only a canary: check at each switch */
-    GTI_TASK_OUTSIDE = 2, /* stands for an OS thread that is not a worker */
-    GTI_TASK_SLOW = 8,    /* traced: take the slow path at each switch */
-    GTI_TASK_LOCALS = 16, /* `local` is in use */
-    GTI_TASK_COUNTED = 32 /* outside, and in gti_rt.outside_waiting */
+    GTI_TASK_CANARY = 1,   /* its stack has only a canary: check at each switch */
+    GTI_TASK_OUTSIDE = 2,  /* stands for an OS thread that is not a worker */
+    GTI_TASK_DUE = 4,      /* of no tree: spawned outside (pop_started()) */
+    GTI_TASK_SLOW = 8,     /* traced: take the slow path at each switch */
+    GTI_TASK_LOCALS = 16,  /* `local` is in use */
+    GTI_TASK_COUNTED = 32, /* outside, and in gti_rt.outside_waiting */
+    GTI_TASK_BOUND = 64    /* `bound` is not 0 */
 };
 
 /* What a WAITING task waits for; for reports. */

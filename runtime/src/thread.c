@@ -41,7 +41,7 @@ bool gti_worker_init(struct gti_worker *w, int id)
     GTI_STORE(w->active, 1u, relaxed);
     GTI_STORE(w->next.shared, gti_os_has_membarrier() ? 0u : 1u, relaxed);
     int64_t now = gti_os_now();
-    w->watch.since = w->watch.blocked_since = now;
+    w->watch.since = w->watch.blocked_since = w->watch.turned = now;
     gti_timers_init(&w->timers, now);
     bool enough = gti_runq_init(&w->runq);
     return gti_debug_worker_init(w) && enough;
@@ -55,12 +55,13 @@ void gti_worker_destroy(struct gti_worker *w)
 
 /* ---- spares ---------------------------------------------------------------- */
 
-/* What it had becomes everybody's; its wheel is an orphan until it is back. */
+/* What it had becomes everybody's, spawners after what they have made; its wheel
+ * is an orphan until it is back. */
 static void stand_down(struct gti_worker *w)
 {
     struct gti_task *t = gti_next_take(&w->next);
-    while (t || (t = gti_fresh_take(&w->fresh, &w->next, false)) != NULL ||
-           (t = gti_worker_pop(w)) != NULL) {
+    while (t || (t = gti_worker_pop(w)) != NULL ||
+           (t = gti_fresh_take(&w->fresh, &w->next, true)) != NULL) {
         gti_inject_push(t);
         t = NULL;
     }

@@ -128,21 +128,24 @@ int gti_worker_submit_slow(struct gti_worker *w, struct gti_task *t)
 int gti_worker_share(struct gti_worker *w, uint32_t keep)
 {
     struct gti_task *t, *stays = NULL;
+    bool moved = false;
     while (GTI_LOAD(w->fresh.count, relaxed) > keep &&
            (t = gti_fresh_take(&w->fresh, &w->next, false)) != NULL) {
         if (gti_unlikely(GTI_LOAD(t->state, relaxed) != (uint32_t)GTI_FRESH)) {
             t->next = stays;
             stays = t;
-        } else if (gti_unlikely(!gti_runq_push(&w->runq, t))) {
-            push_full(w, t);
+            continue;
         }
+        if (gti_unlikely(!gti_runq_push(&w->runq, t)))
+            push_full(w, t);
+        moved = true;
     }
     while (gti_unlikely((t = stays) != NULL)) {
         stays = t->next;
         if (!gti_fresh_push_oldest(&w->fresh, &w->next, t))
             gti_worker_requeue(w, t);
     }
-    return w->alone ? 0 : gti_worker_wake_any(w);
+    return w->alone || !moved ? 0 : gti_worker_wake_any(w);
 }
 
 /* ---- picking -------------------------------------------------------------- */
@@ -174,20 +177,44 @@ static void housekeeping(void *worker)
     }
 }
 
-/* The first in the queue that has started. Those before it that have not go
- * back to where they came from, below all others: one more subtree begun at
- * each of the queue's turns would need as many stacks, and leave more fresh
- * tasks behind than before. */
+/* The first in the queue whose turn it is. Those before it that are part of a
+ * tree and have not started go back to where they came from, below all others:
+ * one more subtree begun at each of the queue's turns would need as many
+ * stacks, and leave more fresh tasks behind than before. While the lock is not
+ * biased they cannot go there, and none may be left behind the run-next slot:
+ * then each has its turn. */
 static struct gti_task *pop_started(struct gti_worker *w)
 {
     for (int i = 0; i < SET_ASIDE; i++) {
         struct gti_task *t = gti_worker_pop(w);
-        if (!t || GTI_LOAD(t->state, relaxed) != (uint32_t)GTI_FRESH)
+        if (!t || GTI_LOAD(t->state, relaxed) != (uint32_t)GTI_FRESH || t->flags & GTI_TASK_DUE ||
+            !gti_fresh_push_oldest(&w->fresh, &w->next, t))
             return t;
-        if (!gti_fresh_push_oldest(&w->fresh, &w->next, t))
-            gti_worker_requeue(w, t);
     }
     return NULL;
+}
+
+/* The queue's turn; but tasks that wake each other through the run-next slot may
+ * have used the whole budget. Then it and the newest fresh task, which waits as
+ * well, go first in turns. Otherwise the fresh ones have had theirs, and one
+ * more before those that it is to serve would cost trees of tasks stacks. */
+static struct gti_task *pick_other(struct gti_worker *w, bool fresh_waits)
+{
+    struct gti_task *t = NULL;
+    w->fresh_first = !w->fresh_first;
+    if (fresh_waits && w->fresh_first)
+        t = gti_fresh_take(&w->fresh, &w->next, true);
+    if (!t)
+        t = pop_started(w);
+    return t || !fresh_waits ? t : gti_fresh_take(&w->fresh, &w->next, true);
+}
+
+/* Other workers that idle get their share of the fresh tasks. */
+static void share_fresh(struct gti_worker *w)
+{
+    uint32_t keep = gti_worker_fresh_share(w, 0u);
+    if (gti_unlikely(keep < GTI_LOAD(w->fresh.count, relaxed)))
+        gti_worker_share(w, keep);
 }
 
 /* The budget is spent: the turn of what the run-next slot and the newest tasks
@@ -195,12 +222,16 @@ static struct gti_task *pop_started(struct gti_worker *w)
 static struct gti_task *pick_turn(struct gti_worker *w)
 {
     struct gti_task *t = NULL;
+    bool fresh_waits = !(GTI_LOAD(w->streak, relaxed) & GTI_STREAK_FRESH);
     GTI_STORE(w->streak, 0u, relaxed);
-    if (++w->turns % GTI_OLDEST_TURN == 0)
+    if (gti_unlikely(GTI_LOAD(w->oldest_due, relaxed) != 0u)) {
+        GTI_STORE(w->oldest_due, 0u, relaxed);
         t = gti_fresh_take(&w->fresh, &w->next, false);
-    if (t)
-        return t;
-    t = pop_started(w);
+    }
+    if (!t)
+        t = pick_other(w, fresh_waits);
+    if (!w->alone)
+        share_fresh(w);
     struct gti_task *displaced = t ? gti_next_take(&w->next) : NULL;
     if (displaced)
         gti_worker_requeue(w, displaced);
@@ -209,7 +240,7 @@ static struct gti_task *pick_turn(struct gti_worker *w)
 
 struct gti_task *gti_worker_pick_slow(struct gti_worker *w)
 {
-    bool spent = GTI_LOAD(w->streak, relaxed) >= GTI_RUNNEXT_BUDGET;
+    bool spent = GTI_LOAD(w->streak, relaxed) >= GTI_STREAK_SPENT;
     uint32_t tick = ++w->tick;
     if (gti_unlikely(tick % GTI_HOUSEKEEPING == 0 || spent)) {
         GTI_STORE(w->hurry, 0u, relaxed);
@@ -217,15 +248,17 @@ struct gti_task *gti_worker_pick_slow(struct gti_worker *w)
         if (gti_worker_leaving(w))
             return NULL;
     }
-    if (gti_unlikely(w->bound_head) && tick & 1u)
-        return pop_bound(w);
-    struct gti_task *t = spent ? pick_turn(w) : gti_worker_pop(w);
-    if (gti_likely(t != NULL)) {
-        GTI_STORE(w->streak, 0u, relaxed);
-        return t;
-    }
-    t = pop_bound(w);
-    return t ? t : gti_worker_pick_next(w);
+    struct gti_task *t = NULL;
+    if (gti_unlikely(w->bound_head) && (w->bound_first = !w->bound_first))
+        t = pop_bound(w);
+    if (!t)
+        t = spent ? pick_turn(w) : gti_worker_pop(w);
+    if (!t)
+        t = pop_bound(w);
+    if (gti_unlikely(!t))
+        return gti_worker_pick_next(w);
+    GTI_STORE(w->streak, 0u, relaxed);
+    return t;
 }
 
 /* ---- switching ------------------------------------------------------------ */

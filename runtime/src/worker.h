@@ -3,8 +3,11 @@
  * Order in which a worker looks for its next task:
  *   1. its run-next slot: what the running task made ready last. It costs
  *      nothing and its data is warm; then its fresh tasks, newest first
- *      (fresh.h). A budget keeps tasks that wake or spawn each other from
- *      shutting out the rest
+ *      (fresh.h). A budget that both share keeps tasks that wake or spawn each
+ *      other from shutting out the rest: when it is spent, one of the queue has
+ *      its turn, and if the slot alone has used it one of the fresh tasks, in
+ *      turns; what is in the slot then goes to the end of the queue. Once a
+ *      second the turn is the oldest fresh task's (monitor.c)
  *   2. its run queue and its list of bound tasks, taking turns
  *   3. every GTI_HOUSEKEEPING-th time, and when the monitor finds that this
  *      takes long, before 2: due timers, its inbox, the network, the shared
@@ -44,17 +47,21 @@ struct gti_watch {
     int64_t hurried; /* when it was last seen to, that it does its housekeeping */
     bool idle, long_call;
     bool stuck;
-    bool hogged;  /* stuck in a task that computes: takes CPU time */
-    bool revoked; /* `shared` is set and the worker has seen it */
+    bool hogged;    /* stuck in a task that computes: takes CPU time */
+    bool revoked;   /* `shared` is set and the worker has seen it */
+    int64_t turned; /* when the oldest fresh task was last given a turn */
 };
 
 /* How soon the monitor looks again unless it is nudged. */
 enum gti_lazy { GTI_ATTENTIVE, GTI_LAZY, GTI_DEEP };
 
 #define GTI_RUNNEXT_BUDGET 64u
-#define GTI_OLDEST_TURN    16384u /* of so many turns of the queue, one is the oldest fresh task's */
-#define GTI_HOUSEKEEPING   64u
-#define GTI_AGE_STACKS     4096u /* a multiple of it: when a busy worker looks after idle stacks */
+/* gti_worker.streak: so much for each task, and whether any of them was fresh. */
+#define GTI_STREAK_TASK  2u
+#define GTI_STREAK_FRESH 1u
+#define GTI_STREAK_SPENT (GTI_RUNNEXT_BUDGET * GTI_STREAK_TASK)
+#define GTI_HOUSEKEEPING 64u
+#define GTI_AGE_STACKS   4096u /* a multiple of it: when a busy worker looks after idle stacks */
 
 struct gti_worker {
     /* Owner only. */
@@ -62,12 +69,14 @@ struct gti_worker {
     struct gti_next_slot next;                /* the run-next slot */
     struct gti_fresh fresh;                   /* what was spawned last */
     struct gti_task *bound_head, *bound_tail; /* bound tasks that are ready */
-    GTI_ATOMIC(uint32_t) streak;              /* run-next slot used in a row */
+    GTI_ATOMIC(uint32_t) streak;              /* how much of the budget is used */
     GTI_ATOMIC(uint32_t) hurry;               /* the monitor sets these two: hurry() */
     uint32_t tick;
-    uint32_t turns;            /* times that the budget was spent */
-    GTI_ATOMIC(uint32_t) vain; /* yields that found nothing else to run */
-    bool alone;                /* gt_start() made one worker: no thieves, no binding */
+    GTI_ATOMIC(uint32_t) oldest_due; /* and this: turn_oldest() */
+    bool bound_first;                /* whose turn the next is: of the bound list or the queue */
+    bool fresh_first;                /* ... when the budget is spent: of the newest or the queue */
+    GTI_ATOMIC(uint32_t) vain;       /* yields that found nothing else to run */
+    bool alone;                      /* gt_start() made one worker: no thieves; spares only */
     bool spare;
     bool on_os_stack; /* gti_worker_on_os_stack() is under way */
     bool holds_entry; /* leaves a task with the lock of a descriptor held (netpoll.c) */
@@ -180,7 +189,8 @@ GTI_INLINE int gti_worker_submit(struct gti_worker *w, struct gti_task *t)
 int gti_worker_share(struct gti_worker *w, uint32_t keep);
 
 /* How many fresh tasks a worker that is not alone should keep to itself, `own`
- * of which nobody else needs: all, unless others have nothing to take. */
+ * of which nobody else needs: all, unless a worker idles and the run queue has
+ * nothing for it to take. */
 GTI_INLINE uint32_t gti_worker_fresh_share(struct gti_worker *w, uint32_t own)
 {
     uint32_t count = GTI_LOAD(w->fresh.count, relaxed);
@@ -197,9 +207,9 @@ struct gti_task *gti_worker_pick_slow(struct gti_worker *w);
 GTI_INLINE struct gti_task *gti_worker_pick_slot(struct gti_worker *w)
 {
     uint32_t streak = GTI_LOAD(w->streak, relaxed);
-    if (gti_unlikely(streak >= GTI_RUNNEXT_BUDGET || !GTI_LOAD(w->next.task, relaxed)))
+    if (gti_unlikely(streak >= GTI_STREAK_SPENT || !GTI_LOAD(w->next.task, relaxed)))
         return NULL;
-    GTI_STORE(w->streak, streak + 1u, relaxed);
+    GTI_STORE(w->streak, streak + GTI_STREAK_TASK, relaxed);
     return gti_next_take(&w->next);
 }
 
@@ -209,12 +219,12 @@ GTI_INLINE struct gti_task *gti_worker_pick_newest(struct gti_worker *w)
 {
     uint32_t count = GTI_LOAD(w->fresh.count, relaxed), streak = GTI_LOAD(w->streak, relaxed);
     struct gti_task *t = NULL;
-    if (count == 0u || streak >= GTI_RUNNEXT_BUDGET ||
+    if (count == 0u || streak >= GTI_STREAK_SPENT ||
         (!w->alone && gti_worker_fresh_share(w, 1u) < count))
         return NULL;
     if (gti_likely(gti_next_touch(&w->next) && GTI_LOAD(w->fresh.count, relaxed) != 0u)) {
         t = gti_fresh_newest(&w->fresh);
-        GTI_STORE(w->streak, streak + 1u, relaxed);
+        GTI_STORE(w->streak, (streak + GTI_STREAK_TASK) | GTI_STREAK_FRESH, relaxed);
     }
     gti_next_untouch(&w->next);
     return t;
@@ -224,13 +234,13 @@ GTI_INLINE struct gti_task *gti_worker_pick_newest(struct gti_worker *w)
 GTI_INLINE struct gti_task *gti_worker_pick_next(struct gti_worker *w)
 {
     uint32_t streak = GTI_LOAD(w->streak, relaxed);
-    if (gti_unlikely(streak >= GTI_RUNNEXT_BUDGET))
+    if (gti_unlikely(streak >= GTI_STREAK_SPENT))
         return NULL;
     if (GTI_LOAD(w->next.task, relaxed))
         return gti_worker_pick_slot(w);
     if (GTI_LOAD(w->fresh.count, relaxed) == 0u)
         return NULL;
-    GTI_STORE(w->streak, streak + 1u, relaxed);
+    GTI_STORE(w->streak, (streak + GTI_STREAK_TASK) | GTI_STREAK_FRESH, relaxed);
     struct gti_task *t = gti_fresh_take(&w->fresh, &w->next, true);
     if (gti_likely(w->alone))
         return t;

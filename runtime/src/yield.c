@@ -75,12 +75,16 @@ static GTI_NOINLINE void yield_slow(struct gti_worker *w)
         yield_to(w, next);
 }
 
-/* Nothing comes before the ring, and `self` leaves its stack quickly. */
-GTI_INLINE bool yield_is_plain(struct gti_worker *w, const struct gti_task *self)
+/* The task leaves its stack by a slower way. */
+#define NOT_QUICK (GTI_TASK_CANARY | GTI_TASK_SLOW)
+
+/* Nothing comes before the ring, and `self` has none of these flags. */
+GTI_INLINE bool yield_is_plain(struct gti_worker *w, const struct gti_task *self, unsigned flags)
 {
     uintptr_t first = (uintptr_t)w->credit | (uintptr_t)GTI_LOAD(w->next.task, relaxed) |
-                      GTI_LOAD(w->fresh.count, relaxed) | GTI_LOAD(w->hurry, relaxed);
-    return (first | (self->flags & (GTI_TASK_CANARY | GTI_TASK_SLOW))) == 0;
+                      GTI_LOAD(w->fresh.count, relaxed) | GTI_LOAD(w->hurry, relaxed) |
+                      (uintptr_t)w->bound_head;
+    return (first | (self->flags & flags)) == 0;
 }
 
 /* Every so many turns of the ring the housekeeping comes first. */
@@ -90,11 +94,12 @@ GTI_INLINE bool yield_is_due(const struct gti_runq_ends *ring)
 }
 
 /* On a worker that is alone. Its lock keeps the monitor off the ring until the
- * context is saved, which is all that a hook would be for. False: not done. */
+ * context is saved, which is all that a hook would be for. Not for bound tasks:
+ * spares get the ring. False: not done. */
 GTI_INLINE bool yield_alone(struct gti_worker *w)
 {
     struct gti_task *self = w->current;
-    if (GTI_SWITCH_IS_SLOW || gti_unlikely(!yield_is_plain(w, self)))
+    if (GTI_SWITCH_IS_SLOW || gti_unlikely(!yield_is_plain(w, self, NOT_QUICK | GTI_TASK_BOUND)))
         return false;
     bool biased = gti_next_touch(&w->next);
     const struct gti_runq_ends ring = gti_runq_ends(&w->runq);
@@ -117,7 +122,7 @@ static GTI_NOINLINE void yield_shared(struct gti_worker *w)
 {
     const struct gti_runq_ends ring = gti_runq_ends(&w->runq);
     struct gti_task *next = NULL;
-    if (gti_likely(yield_is_plain(w, w->current) && !w->bound_head && !yield_is_due(&ring)))
+    if (gti_likely(yield_is_plain(w, w->current, NOT_QUICK) && !yield_is_due(&ring)))
         next = gti_worker_pop(w);
     if (gti_likely(next != NULL))
         yield_to(w, next);

@@ -19,7 +19,8 @@
  *     stderr that begins "gt: fatal:".
  *
  * Not saved by a switch: mxcsr, the x87 control word and fpcr. A task that
- * changes rounding or exception masks must restore them before it waits.
+ * changes rounding or exception masks must restore them before it waits,
+ * yields or spawns.
  */
 #ifndef GT_GT_H
 #define GT_GT_H
@@ -153,8 +154,9 @@ typedef struct gt_attr {
  * A task that has spawned a thousand others without a switch in between may be
  * left, within the call, for as long as they take to run or wait: as in a
  * gt_yield(), any task may run meanwhile, and the caller go on on another OS
- * thread. A gt_mutex may be held across it, a lock that blocks OS threads
- * (pthread_mutex_t) not, if others want it. Threads outside are never held up. */
+ * thread. A gt_mutex may be held across it; a lock that belongs to an OS thread
+ * (pthread_mutex_t) must not, whether others want it or not. Threads outside
+ * are never held up. */
 int gt_spawn(gt_fn *fn, void *arg, const gt_attr *attr);
 
 /* Let the other tasks of this worker run. Returns at once if there are none. */
@@ -168,7 +170,7 @@ int64_t gt_now(void);
 
 /* Index of the worker that runs the caller, 0..workers-1, or of a spare,
  * workers..workers+spares-1; -1 outside. It may be out of date as soon as the
- * task waits. */
+ * task waits, yields or spawns. */
 int gt_worker(void);
 
 /* Number of workers; 0 when the runtime is not running. */
