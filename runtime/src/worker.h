@@ -258,22 +258,23 @@ GTI_INLINE struct gti_task *gti_worker_pick(struct gti_worker *w)
 }
 
 /* With many tasks in turn each one's descriptor and stack have left the
- * nearer caches by the time it runs; these many places ahead they are fetched. A
- * row at a time: the processor waits for the address translation of a prefetch,
- * but does several at once. */
+ * nearer caches by the time it runs; these many places ahead they are fetched,
+ * `row` of them at every `row`th turn. Tasks that only yield gain most by one at
+ * a time. Others by rows: the processor waits for the address translation of a
+ * prefetch, but does several at once. */
 #define GTI_PREFETCH_TASK  16u
 #define GTI_PREFETCH_STACK 8u
 #define GTI_PREFETCH_ROW   4u
 
-GTI_INLINE void gti_worker_prefetch(const struct gti_runq_ends *ring)
+GTI_INLINE void gti_worker_prefetch(const struct gti_runq_ends *ring, uint32_t row)
 {
 #ifdef GTI_TSAN
     (void)ring; /* a hint may race: the task may be another worker's by now */
+    (void)row;
 #else
-    if (gti_likely(ring->tail - ring->head < GTI_PREFETCH_TASK + GTI_PREFETCH_ROW ||
-                   ring->head % GTI_PREFETCH_ROW != 0))
+    if (gti_likely(ring->tail - ring->head < GTI_PREFETCH_TASK + row || ring->head % row != 0))
         return;
-    for (uint32_t i = 0; i < GTI_PREFETCH_ROW; i++) {
+    for (uint32_t i = 0; i < row; i++) {
         __builtin_prefetch(gti_runq_at(ring, GTI_PREFETCH_TASK + i), 1);
         __builtin_prefetch(gti_runq_at(ring, GTI_PREFETCH_STACK + i)->context.sp, 1);
     }
@@ -285,7 +286,7 @@ GTI_INLINE struct gti_task *gti_worker_pop(struct gti_worker *w)
 {
     struct gti_task *t;
     const struct gti_runq_ends ring = gti_runq_ends(&w->runq);
-    gti_worker_prefetch(&ring);
+    gti_worker_prefetch(&ring, GTI_PREFETCH_ROW);
     if (!w->alone)
         return gti_runq_pop(&w->runq);
     t = gti_likely(gti_next_touch(&w->next)) ? gti_runq_pop_alone(&w->runq)

@@ -109,7 +109,7 @@ GTI_INLINE bool yield_alone(struct gti_worker *w)
         gti_next_untouch(&w->next);
         return false;
     }
-    gti_worker_prefetch(&ring);
+    gti_worker_prefetch(&ring, 1u);
     gti_runq_turn(&w->runq, &ring, self);
     w->current = next;
     GTI_COUNT(w->count.switches);
