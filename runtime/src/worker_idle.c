@@ -234,7 +234,9 @@ static struct gti_task *search(struct gti_worker *w)
         if (!t)
             t = sleep_once(w);
     }
-    if (gti_idle_found(&gti_rt.idle) && t && !w->alone && work_is_visible())
+    /* Submitters relied on this searcher. Beside one worker too: a spare that finds
+     * a hog leaves the rest of the shared queue to one that sleeps. */
+    if (gti_idle_found(&gti_rt.idle) && t && work_is_visible())
         gti_worker_wake_any(w);
     return t;
 }

@@ -362,6 +362,19 @@ static void four_hogs_on_two_workers_leave_the_others_running(void **state)
     on_one_and_two_workers(work_beside_hogs);
 }
 
+/* Any task may be found a hog, so that spares come, sleep and go in all orders. */
+static void hogs_found_at_once_leave_the_others_running(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 40; round++) {
+        gt_group group = {0};
+        start(&(gt_config){.workers = 1, .hog_ns = 30000});
+        spawn(&group, work_beside_hogs, NULL);
+        assert_int_equal(gt_group_wait(&group), 0);
+        assert_int_equal(gt_stop(), 0);
+    }
+}
+
 /* Spawns faster than others can take away, as far as memory allows. */
 static void spawn_all_the_time(void *arg)
 {
@@ -680,6 +693,7 @@ int main(void)
         cmocka_unit_test(gt_hog_ms_overrides),
         cmocka_unit_test(spares_out_of_range_are_refused),
         cmocka_unit_test(four_hogs_on_two_workers_leave_the_others_running),
+        cmocka_unit_test(hogs_found_at_once_leave_the_others_running),
         cmocka_unit_test(hogs_that_spawn_all_the_time_starve_nobody),
         cmocka_unit_test(nothing_is_lost_when_hogs_come_and_go),
         cmocka_unit_test(slow_turns_delay_nobody_for_long),
