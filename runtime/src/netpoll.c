@@ -33,7 +33,7 @@ struct entry {
 struct gti_netpoll gti_netpoll;
 
 static struct {
-    GTI_ATOMIC(uint32_t) lock; /* of what follows, for writing */
+    GTI_ATOMIC(uint32_t) lock; /* of what follows, for writing; and close_unknown() */
     bool is_open;
     GTI_ATOMIC(struct entry *) chunk[CHUNKS];
 } table;
@@ -326,15 +326,32 @@ int gt_poll(int fd, unsigned events, int64_t deadline)
     return result;
 }
 
+/* Nobody has waited for a descriptor of this chunk. With the table's lock held:
+ * else the first to wait could make the entry and arm the descriptor between our
+ * look and the close, which would take it off the kernel's list without a report.
+ * False: there is an entry by now. */
+static bool close_unknown(int fd, int *ret_err)
+{
+    gti_spin_lock(table.lock);
+    bool is_unknown = !GTI_LOAD(table.chunk[fd / CHUNK], relaxed);
+    if (is_unknown)
+        *ret_err = close(fd) == 0 ? 0 : -errno;
+    gti_spin_unlock(table.lock);
+    return is_unknown;
+}
+
 int gt_close(int fd)
 {
     struct entry *e;
-    if (find(fd, false, &e) != 0)
+    int err;
+    if (find(fd, false, &e) == -ENOENT && close_unknown(fd, &err))
+        return err;
+    if (find(fd, false, &e) != 0) /* a number that nobody can wait for */
         return close(fd) == 0 ? 0 : -errno;
     /* With the lock held: who waits from now on finds it closed. */
     gti_spin_lock(e->lock);
     struct gti_task *waiters = take(e, GT_READABLE | GT_WRITABLE);
-    int err = close(fd) == 0 ? 0 : -errno;
+    err = close(fd) == 0 ? 0 : -errno;
     gti_spin_unlock(e->lock);
     gti_ready_list(gti_worker_self(), waiters, -EBADF);
     return err;

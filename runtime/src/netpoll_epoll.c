@@ -38,6 +38,10 @@ void gti_netpoll_close(void)
 int gti_netpoll_arm(int fd, unsigned events, uint64_t tag, bool is_known)
 {
     struct epoll_event ev = {.events = EPOLLONESHOT, .data.u64 = tag};
+    /* The program closed that number before we opened ours. The waiter would wait
+     * for ever, and to arm the event anew would leave the poller uninterrupted. */
+    if (fd == epoll_fd || fd == event_fd)
+        return -EBADF;
     if (events & GT_READABLE)
         ev.events |= EPOLLIN | EPOLLRDHUP;
     if (events & GT_WRITABLE)

@@ -105,10 +105,6 @@ static void wait_until_closed(void *arg)
 static void closer(void *arg)
 {
     uint64_t random = random_stream(3000 + (uint64_t)(uintptr_t)arg);
-    int first[2];
-    make_pair(first); /* what the runtime opens at the first wait takes no number later */
-    CHECK(gt_poll(first[0], GT_READABLE, gt_now() + 10000) == -ETIMEDOUT);
-    CHECK(gt_close(first[0]) == 0 && gt_close(first[1]) == 0);
     for (uint64_t i = 0; i < rounds; i++) {
         gt_group group = {0};
         int fds[2];
@@ -136,6 +132,39 @@ static void close_under_waiters(int workers, int64_t spin_ns)
     spawn(&group, closer, NULL);
     CHECK(gt_group_wait(&group) == 0);
     stop();
+}
+
+/* What the runtime makes and opens at the first wait it makes while another
+ * worker closes that descriptor; and the number may become its own. */
+static void first_close(void *arg)
+{
+    uint64_t random = *(uint64_t *)arg;
+    gt_group group = {0};
+    int fds[2];
+    make_pair(fds);
+    int waiters = 1 + (int)(next_random(&random) % 3);
+    for (int k = 0; k < waiters; k++)
+        spawn(&group, wait_until_closed, &fds[0]);
+    int64_t until = gt_now() + (int64_t)(next_random(&random) % 30000);
+    while (gt_now() < until)
+        ;
+    CHECK(gt_close(fds[0]) == 0);
+    CHECK(gt_group_wait(&group) == 0);
+    CHECK(gt_close(fds[1]) == 0);
+}
+
+static void close_under_the_first(int workers, int64_t spin_ns)
+{
+    uint64_t random = random_stream(4000 + (uint64_t)workers);
+    stress_phase("close under the first waiters, workers %d, spin %d ns", workers, (int)spin_ns);
+    for (uint64_t i = stress_amount(100, 20); i > 0; i--) {
+        uint64_t seed = next_random(&random);
+        gt_group group = {0};
+        start(workers, spin_ns);
+        spawn(&group, first_close, &seed);
+        CHECK(gt_group_wait(&group) == 0);
+        stop();
+    }
 }
 
 /* ---- the poller is woken for other work ---------------------------------------------- */
@@ -202,6 +231,7 @@ int main(void)
             rounds = stress_amount(500, 50);
             bytes_and_deadlines(workers[w], spins[s]);
             close_under_waiters(workers[w], spins[s]);
+            close_under_the_first(workers[w], spins[s]);
             rounds = stress_amount(1000, 100);
             wake_the_poller(workers[w], spins[s]);
         }

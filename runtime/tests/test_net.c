@@ -535,6 +535,30 @@ static void gt_close_wakes_those_who_wait(void **state)
         run_on(4, close_under_waiters, NULL);
 }
 
+/* The program closes a descriptor, and its number goes to what the runtime opens
+ * at the first wait: who waits for it nevertheless hears that it is closed. */
+static void wait_for_the_runtimes_own(void *arg)
+{
+    int fds[2], own[2];
+    (void)arg;
+    make_pipe(fds);
+    make_pipe(own);
+    close_both(own);
+    CHECK(gt_poll(fds[1], GT_WRITABLE, GT_NEVER) == GT_WRITABLE);
+    for (int i = 0; i < 2; i++) {
+        CHECK(fcntl(own[i], F_GETFD) >= 0); /* it was opened there */
+        for (unsigned events = GT_READABLE; events <= (GT_READABLE | GT_WRITABLE); events++)
+            CHECK(gt_poll(own[i], events, GT_NEVER) == -EBADF);
+    }
+    close_both(fds);
+}
+
+static void a_number_that_became_the_runtimes_own_is_closed(void **state)
+{
+    (void)state;
+    on_one_and_two_workers(wait_for_the_runtimes_own);
+}
+
 /* A descriptor is armed, closed by close() and reused for another file, while
  * the file it was has news: once the file is gone, once it lives on under
  * another number. Nothing of that reaches who waits for the new file. */
@@ -816,6 +840,7 @@ int main(void)
         cmocka_unit_test(a_deadline_in_the_middle_of_a_write_says_how_much),
         cmocka_unit_test(connections_are_refused_and_time_out),
         cmocka_unit_test(gt_close_wakes_those_who_wait),
+        cmocka_unit_test(a_number_that_became_the_runtimes_own_is_closed),
         cmocka_unit_test(no_stale_event_after_reuse_go_59545),
         cmocka_unit_test(a_file_may_return_to_its_number),
         cmocka_unit_test(interrupted_system_calls_are_survived_everywhere),
