@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #define PHASE_SECONDS 120
+#define DUMP_SECONDS  20
 
 uint64_t stress_seed;
 static const char *program_name;
@@ -26,10 +27,17 @@ static void report(const char *what)
         _exit(1);
 }
 
+/* Says what waits for what, and ends by the second signal if that hangs too. */
 static void on_alarm(int sig)
 {
-    (void)sig;
+    sigset_t set;
     report("hangs");
+    signal(sig, SIG_DFL);
+    sigemptyset(&set);
+    sigaddset(&set, sig);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+    alarm(DUMP_SECONDS);
+    gt_dump(STDERR_FILENO);
     _exit(1);
 }
 
