@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "netpoll.h"
 #include "wrap.h"
 
 #define MS INT64_C(1000000)
@@ -535,6 +536,48 @@ static void gt_close_wakes_those_who_wait(void **state)
         run_on(4, close_under_waiters, NULL);
 }
 
+/* The first wait of all comes between the look of gt_close() for those who wait
+ * and the close. It must not succeed: nobody would end it. */
+#define TURNS_TO_PARK 2000
+
+static void let_the_first_wait(int fd)
+{
+    if (fd != shared_fds[0])
+        return;
+    atomic_store(&received, 1);
+    for (int i = 0; i < TURNS_TO_PARK; i++) {
+        CHECK(GTI_LOAD(gti_netpoll.waiters, relaxed) == 0);
+        sched_yield();
+    }
+}
+
+static void *close_the_first(void *arg)
+{
+    (void)arg;
+    CHECK(gt_close(shared_fds[0]) == 0);
+    return NULL;
+}
+
+static void wait_beside_the_close(void *arg)
+{
+    (void)arg;
+    make_pipe(shared_fds);
+    atomic_store(&received, 0);
+    wrap_before_close(let_the_first_wait);
+    pthread_t thread = outside(close_the_first, NULL);
+    await(&received, 1);
+    CHECK(gt_poll(shared_fds[0], GT_READABLE, GT_NEVER) == -EBADF);
+    join(thread);
+    wrap_before_close(NULL);
+    close(shared_fds[1]);
+}
+
+static void the_first_wait_may_come_beside_the_close(void **state)
+{
+    (void)state;
+    on_one_and_two_workers(wait_beside_the_close);
+}
+
 /* The program closes a descriptor, and its number goes to what the runtime opens
  * at the first wait: who waits for it nevertheless hears that it is closed. */
 static void wait_for_the_runtimes_own(void *arg)
@@ -840,6 +883,7 @@ int main(void)
         cmocka_unit_test(a_deadline_in_the_middle_of_a_write_says_how_much),
         cmocka_unit_test(connections_are_refused_and_time_out),
         cmocka_unit_test(gt_close_wakes_those_who_wait),
+        cmocka_unit_test(the_first_wait_may_come_beside_the_close),
         cmocka_unit_test(a_number_that_became_the_runtimes_own_is_closed),
         cmocka_unit_test(no_stale_event_after_reuse_go_59545),
         cmocka_unit_test(a_file_may_return_to_its_number),

@@ -14,6 +14,7 @@ static atomic_uint failing;
 static atomic_int fail_at, calls, failures;
 static atomic_bool ever;
 static atomic_long blocks, mapped;
+static void (*_Atomic before_close)(int fd);
 
 void wrap_arm(unsigned what, int at, bool for_ever)
 {
@@ -192,4 +193,19 @@ int __wrap_eventfd(unsigned count, int flags)
         return -1;
     }
     return __real_eventfd(count, flags);
+}
+
+void wrap_before_close(void (*fn)(int fd))
+{
+    atomic_store(&before_close, fn);
+}
+
+int __real_close(int fd);
+int __wrap_close(int fd);
+int __wrap_close(int fd)
+{
+    void (*fn)(int fd) = atomic_load(&before_close);
+    if (fn)
+        fn(fd);
+    return __real_close(fd);
 }

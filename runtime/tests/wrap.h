@@ -2,7 +2,8 @@
  * what it holds. For executables linked with
  *   -Wl,--wrap=malloc,--wrap=calloc,--wrap=aligned_alloc,--wrap=free,
  *   --wrap=mmap64,--wrap=munmap,--wrap=madvise,--wrap=mprotect,
- *   --wrap=pthread_create,--wrap=syscall,--wrap=epoll_create1,--wrap=eventfd
+ *   --wrap=pthread_create,--wrap=syscall,--wrap=epoll_create1,--wrap=eventfd,
+ *   --wrap=close
  * Calls inside shared libraries are neither counted nor failed. */
 #ifndef GT_TESTS_WRAP_H
 #define GT_TESTS_WRAP_H
@@ -25,6 +26,8 @@ enum wrap_what {
 void wrap_arm(unsigned what, int at, bool for_ever);
 /* Did a call fail since wrap_arm()? */
 bool wrap_fired(void);
+/* Called before each close(), with the descriptor; NULL: nothing is. */
+void wrap_before_close(void (*fn)(int fd));
 /* Blocks on the heap; bytes mapped. */
 long wrap_blocks(void);
 long wrap_mapped(void);
