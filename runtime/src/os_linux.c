@@ -496,6 +496,11 @@ static unsigned advise_pages(char *const *at, unsigned count, int advice)
     return done;
 }
 
+void gti_os_guards_begin(void)
+{
+    (void)process_fd();
+}
+
 void gti_os_guards_end(void)
 {
     int fd = GTI_XCHG(process, 0, relaxed) - 1;

@@ -87,7 +87,11 @@ bool gti_os_has_guard_advice(void);
 /* Make one page at each of base, base + stride, ... fault on touch, without
  * splitting the mapping. 0 or -errno. */
 int gti_os_guard_advise(char *base, size_t stride, unsigned count);
-/* Close what gti_os_guard_advise() and gti_os_populate() keep open. */
+/* Open what gti_os_guard_advise() and gti_os_populate() need, before there are
+ * tasks: later it could get the number of a descriptor that one has just closed,
+ * and another, which is about to wait for that, would wait for ours. */
+void gti_os_guards_begin(void);
+/* Close it. */
 void gti_os_guards_end(void);
 /* The same by mprotect: each guard splits the mapping, and the number of
  * mappings is limited (vm.max_map_count). */

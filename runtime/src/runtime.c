@@ -129,6 +129,7 @@ static int start_locked(const gt_config *config)
     err = allocate(&c);
     if (err)
         return err;
+    gti_os_guards_begin();
     gti_rt.spin_ns = c.spin_ns;
     gti_rt.stack_class = (uint8_t)gti_stack_class(c.stack_size);
     gti_rt.on_worker_start = c.on_worker_start;
