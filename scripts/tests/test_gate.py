@@ -146,12 +146,15 @@ class Revisions(Measured):
         repository = variants.Repository(self.path("repository"))
         meson = "project('fake', 'c')\nrun_command('sh', '-c', 'kill -%s $GREENBENCH_PID; sleep 1000', check: false)\n"
         os.mkdir(self.path("tmp"))
+        start = ("import os, signal, sys; os.environ['GREENBENCH_PID'] = str(os.getpid()); "
+                 "[signal.signal(n, signal.SIG_DFL) for n in (signal.SIGTERM, signal.SIGHUP)]; "  # whatever our own are
+                 "signal.signal(signal.SIGINT, signal.default_int_handler); "
+                 "from lib import cli; sys.exit(cli.main(['compare', 'HEAD~1', 'HEAD'], sys.argv[1]))")
         for name in ("TERM", "HUP", "INT"):
             repository.commit(1.0, meson=meson % name)
             repository.commit(1.25)
             ended = subprocess.run(
-                [sys.executable, "-c", "import os, sys; os.environ['GREENBENCH_PID'] = str(os.getpid()); "
-                 "from lib import cli; sys.exit(cli.main(['compare', 'HEAD~1', 'HEAD'], sys.argv[1]))", repository.path],
+                [sys.executable, "-c", start, repository.path],
                 cwd=support.SCRIPTS, env=dict(os.environ, TMPDIR=self.path("tmp")), stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=50, check=False)
             self.assertEqual(ended.returncode, errors.INTERRUPTED, ended.stderr)
