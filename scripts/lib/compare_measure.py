@@ -55,6 +55,9 @@ class _Session:
         (taken, others), (there, _) = turns.choose(plans[0]), turns.choose(plans[1])
         if others:
             self.display.note("not measured in turns, since they run once or under a given load: " + ", ".join(others))
+        lost = [cell for cell in taken if cell not in there]
+        if lost:
+            self.display.note("not measured, since only A has it: " + ", ".join("%s %s" % cell[:2] for cell in lost))
         taken = [cell for cell in taken if cell in there]
         if not taken:
             raise errors.UsageError("compare: no cell of the profile and filter is in both and can be measured in turns")

@@ -91,7 +91,7 @@ def block(run_dir):
              f"Linux {markdown(machine['env']['kernel'])}: medians, ratios paired by round with their "
              f"intervals ([the whole report]({where}/report.md)).", "", HEADER]
     lines += [row(model, name) for name in CELLS]
-    lines += [""] + [f"- {line}" for line in verdicts.limits(model) + [verdicts.summary(model)]]
+    lines += [""] + [f"- {markdown(line)}" for line in verdicts.limits(model) + [verdicts.summary(model)]]
     lines += ["", f"![Ratios of green threads to OS threads]({where}/charts/forest.svg)", "",
               f"Made by <code>{markdown(' '.join(machine['command'] or ['unknown']))}</code>."]
     return "\n".join(lines) + "\n"

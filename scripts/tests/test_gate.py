@@ -57,6 +57,17 @@ class Builds(Measured):
         self.assertRegex(text, r"regression: spawn/one/P:1 gt: 1\.2\d ")
         self.assertIn("paired by round", text)
 
+    def test_what_only_a_has_is_named(self):
+        a, b = self.builds(1.0)
+        program = os.path.join(b, "bench", "bench_gt")
+        with open(program) as f:
+            text = f.read()
+        self.assertIn("'channel/ping_pong'", text)
+        variants.write_executable(program, text.replace("'channel/ping_pong'", "'channel/other'"))
+        _, text = self.compare(a, b, *self.filters("*/P:1/place:same-pu"), "--replicates", "1", "--best-of", "1")
+        self.assertRegex(text, "not measured, since only A has it: .*%s gt" % CELLS[1])
+        self.assertNotRegex(text, "only A has it: .*handoff")
+
     def test_what_was_measured_can_be_compared_again(self):
         _, first = self.compare(*self.builds(1.25), *self.filters(), "--gate", "5%")
         paths = re.search(r"results in (\S+) and (\S+)", first)
