@@ -52,7 +52,6 @@ NOT_BUILT = (
     )),
     ("charts", (
         ("offered load against p99", "needs two loads: in profile full only"),
-        ("machines side by side", "greenbench compare prints figures only"),
     )),
     ("commands", (
         ("fleet", "machines are run one by one, and gathered by merge"),
