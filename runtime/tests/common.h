@@ -48,6 +48,16 @@ static inline void await(atomic_int *counter, int value)
         gt_yield();
 }
 
+/* From a task: until no spare stands in for anybody. */
+static inline void await_no_active_spare(void)
+{
+    gt_stats s;
+    do {
+        gt_get_stats(&s);
+        gt_yield();
+    } while (s.active_spares);
+}
+
 /* An OS thread that is not a worker. */
 pthread_t outside(void *(*fn)(void *), void *arg);
 void join(pthread_t thread);

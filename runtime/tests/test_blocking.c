@@ -433,15 +433,6 @@ static void block_until_another_task_has_run(void *arg)
     close_pipe(blockers[0].fds);
 }
 
-static void await_no_active_spare(void)
-{
-    gt_stats s;
-    do {
-        gt_get_stats(&s);
-        gt_yield();
-    } while (s.active_spares);
-}
-
 static void spares_are_kept_and_counted(void **state)
 {
     (void)state;

@@ -212,15 +212,6 @@ static void hold_until_they_sleep(void *arg)
         sched_yield();
 }
 
-static void await_no_active_spare(void)
-{
-    gt_stats s;
-    do {
-        gt_get_stats(&s);
-        gt_yield();
-    } while (s.active_spares);
-}
-
 static void leave_sleepers_on_a_spare(void *arg)
 {
     gt_group group = {0};
