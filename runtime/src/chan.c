@@ -52,33 +52,55 @@ void gt_chan_destroy(gt_chan *ch)
     free(ch);
 }
 
-/* How one operation is compiled: `word` says that elements are 8 bytes,
- * `contest` that waiters may be contested. Both are constants where the
- * functions below are inlined, so the common case has no call in it but tail
- * calls (worker.h). */
+/* How one operation is compiled: `size` says what elements may be, `contest`
+ * that waiters may be contested. Both are constants where the functions below
+ * are inlined, so the common cases have no call in them but tail calls
+ * (worker.h). */
+enum size { WORD, WORDS, ANY };
 enum wait { WAIT, TRY, UNTIL };
 
 struct mode {
-    bool word, contest;
+    enum size size;
+    bool contest;
     enum wait wait;
 };
 
-static const struct mode word_mode = {true, false, WAIT};
-static const struct mode any_mode = {false, true, WAIT};
-static const struct mode try_mode = {false, true, TRY};
-static const struct mode until_mode = {false, true, UNTIL};
+static const struct mode word_mode = {WORD, false, WAIT};
+static const struct mode words_mode = {WORDS, false, WAIT};
+static const struct mode any_mode = {ANY, true, WAIT};
+static const struct mode try_mode = {ANY, true, TRY};
+static const struct mode until_mode = {ANY, true, UNTIL};
+
+/* 8, 16 or 24 bytes: WORDS. */
+GTI_INLINE bool is_words(const gt_chan *ch)
+{
+    return (ch->elem_size & ~24u) == 0;
+}
+
+GTI_INLINE void copy_words(const gt_chan *ch, char *to, const char *from)
+{
+    if (ch->elem_size & 16u) {
+        memcpy(to, from, 16);
+        to += 16;
+        from += 16;
+    }
+    if (ch->elem_size & 8u)
+        memcpy(to, from, 8);
+}
 
 GTI_INLINE void copy(struct mode m, const gt_chan *ch, void *to, const void *from)
 {
-    if (m.word || gti_likely(ch->elem_size == 8))
+    if (m.size == WORD || (m.size == ANY && gti_likely(ch->elem_size == 8)))
         memcpy(to, from, 8);
+    else if (m.size == WORDS)
+        copy_words(ch, (char *)to, (const char *)from);
     else
         memcpy(to, from, ch->elem_size);
 }
 
 GTI_INLINE char *place(struct mode m, gt_chan *ch, size_t at)
 {
-    return ch->ring + at * (m.word ? 8 : ch->elem_size);
+    return ch->ring + at * (m.size == WORD ? 8 : ch->elem_size);
 }
 
 GTI_INLINE void ring_put(struct mode m, gt_chan *ch, const void *elem)
@@ -224,11 +246,31 @@ static GTI_NOINLINE int recv_slow(gt_chan *ch, void *elem)
     return recv_contested(ch, elem);
 }
 
+static GTI_NOINLINE int send_words(gt_chan *ch, const void *elem)
+{
+    struct gti_worker *w = gti_worker_self();
+    if (gti_unlikely(!ch || !w || !is_words(ch) || !gti_spin_try_lock(ch->recvq.lock_)))
+        return send_slow(ch, elem);
+    if (gti_unlikely(gti_waitq_is_contested(&ch->recvq)))
+        return send_contested(ch, elem);
+    return send_locked(words_mode, w, ch, elem, INT64_MAX);
+}
+
+static GTI_NOINLINE int recv_words(gt_chan *ch, void *elem)
+{
+    struct gti_worker *w = gti_worker_self();
+    if (gti_unlikely(!ch || !w || !is_words(ch) || !gti_spin_try_lock(ch->recvq.lock_)))
+        return recv_slow(ch, elem);
+    if (gti_unlikely(gti_waitq_is_contested(&ch->sendq)))
+        return recv_contested(ch, elem);
+    return recv_locked(words_mode, w, ch, elem, INT64_MAX);
+}
+
 int gt_chan_send(gt_chan *ch, const void *elem)
 {
     struct gti_worker *w = gti_worker_self();
     if (gti_unlikely(!ch || !w || ch->elem_size != 8 || !gti_spin_try_lock(ch->recvq.lock_)))
-        return send_slow(ch, elem);
+        return send_words(ch, elem);
     if (gti_unlikely(gti_waitq_is_contested(&ch->recvq)))
         return send_contested(ch, elem);
     return send_locked(word_mode, w, ch, elem, INT64_MAX);
@@ -238,7 +280,7 @@ int gt_chan_recv(gt_chan *ch, void *ret_elem)
 {
     struct gti_worker *w = gti_worker_self();
     if (gti_unlikely(!ch || !w || ch->elem_size != 8 || !gti_spin_try_lock(ch->recvq.lock_)))
-        return recv_slow(ch, ret_elem);
+        return recv_words(ch, ret_elem);
     if (gti_unlikely(gti_waitq_is_contested(&ch->sendq)))
         return recv_contested(ch, ret_elem);
     return recv_locked(word_mode, w, ch, ret_elem, INT64_MAX);

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const size_t sizes[] = {1, 3, 8, 24, 65536};
+static const size_t sizes[] = {1, 3, 8, 16, 24, 40, 65536};
 static const size_t capacities[] = {0, 1, 2, 7, 128};
 
 /* Runs `fn` as the first task, on one worker and on two. */
