@@ -20,20 +20,26 @@
 #include <string.h>
 
 #include "chan.h"
+#include "chan_memory.h"
 
 #define MAX_ELEM ((size_t)65536)
 #define MAX_RING ((size_t)1 << 40)
 
 #define RING_OFFSET ((sizeof(gt_chan) + 15) & ~(size_t)15)
 
+/* Whole cache lines. */
+static size_t bytes_of(size_t elem_size, size_t capacity)
+{
+    size_t bytes = RING_OFFSET + elem_size * capacity;
+    return (bytes + GTI_CACHE_LINE - 1) & ~(size_t)(GTI_CACHE_LINE - 1);
+}
+
 gt_chan *gt_chan_create(size_t elem_size, size_t capacity)
 {
     if (elem_size == 0 || elem_size > MAX_ELEM || capacity > UINT32_MAX ||
         capacity >= MAX_RING / elem_size)
         return NULL;
-    size_t bytes = RING_OFFSET + elem_size * capacity;
-    bytes = (bytes + GTI_CACHE_LINE - 1) & ~(size_t)(GTI_CACHE_LINE - 1);
-    gt_chan *ch = (gt_chan *)aligned_alloc(GTI_CACHE_LINE, bytes);
+    gt_chan *ch = (gt_chan *)gti_chan_alloc(gti_worker_self(), bytes_of(elem_size, capacity));
     if (!ch)
         return NULL;
     memset(ch, 0, RING_OFFSET);
@@ -49,7 +55,7 @@ void gt_chan_destroy(gt_chan *ch)
         return;
     if (ch->recvq.head_ || ch->sendq.head_)
         gti_fatal("gt_chan_destroy: tasks wait on the channel; close it first");
-    free(ch);
+    gti_chan_free(gti_worker_self(), ch, bytes_of(ch->elem_size, ch->capacity));
 }
 
 /* How one operation is compiled: `size` says what elements may be, `contest`

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "chan_memory.h"
 #include "debug.h"
 #include "os_linux.h"
 
@@ -50,6 +51,7 @@ bool gti_worker_init(struct gti_worker *w, int id)
 void gti_worker_destroy(struct gti_worker *w)
 {
     gti_runq_destroy(&w->runq);
+    gti_chans_release(w);
     gti_debug_worker_destroy(w);
 }
 

@@ -86,6 +86,10 @@ struct gti_worker {
     uint32_t credit_batch;
     struct gti_task_cache tasks;
     struct gti_stack_cache stacks;
+    struct {
+        void *kept;
+        unsigned count;
+    } chans;               /* chan_memory.h */
     struct gti_stack *hot; /* of the class of most tasks, just left: what the next one gets */
     struct gti_timers timers;
     struct gti_task sched; /* stands for the scheduling loop on the OS thread's stack */

@@ -1,0 +1,58 @@
+/* Where channels come from. One without a ring takes two cache lines, and
+ * trees of tasks make and destroy one for every few tasks: each worker keeps
+ * some of those that were destroyed. malloc() would do, but for the alignment:
+ * glibc's aligned_alloc() splits a larger block each time. Sanitizers must see
+ * who uses a channel after its end, so there nothing is kept. */
+#ifndef GTI_CHAN_MEMORY_H
+#define GTI_CHAN_MEMORY_H
+
+#include <stdlib.h>
+
+#include "worker.h"
+
+#define GTI_CHAN_KEPT_BYTES (2 * (size_t)GTI_CACHE_LINE)
+#define GTI_CHAN_KEPT       64u
+
+#if defined(GTI_ASAN) || defined(GTI_TSAN)
+#define GTI_CHANS_ARE_KEPT false
+#else
+#define GTI_CHANS_ARE_KEPT true
+#endif
+
+/* `bytes` is a multiple of the cache line; NULL when memory is short. `w` is
+ * the calling worker, or NULL. */
+GTI_INLINE void *gti_chan_alloc(struct gti_worker *w, size_t bytes)
+{
+    void **kept;
+    if (!w || bytes != GTI_CHAN_KEPT_BYTES || !(kept = (void **)w->chans.kept))
+        return aligned_alloc(GTI_CACHE_LINE, bytes);
+    w->chans.kept = *kept;
+    w->chans.count--;
+    return kept;
+}
+
+GTI_INLINE void gti_chan_free(struct gti_worker *w, void *memory, size_t bytes)
+{
+    if (!GTI_CHANS_ARE_KEPT || !w || bytes != GTI_CHAN_KEPT_BYTES ||
+        w->chans.count >= GTI_CHAN_KEPT) {
+        free(memory);
+        return;
+    }
+    *(void **)memory = w->chans.kept;
+    w->chans.kept = memory;
+    w->chans.count++;
+}
+
+/* When nobody is on the worker any more. */
+GTI_INLINE void gti_chans_release(struct gti_worker *w)
+{
+    void **kept = (void **)w->chans.kept;
+    while (kept) {
+        void **next = (void **)*kept;
+        free(kept);
+        kept = next;
+    }
+    w->chans.kept = NULL;
+}
+
+#endif
