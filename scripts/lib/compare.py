@@ -123,7 +123,7 @@ def of_runs(words, gate, out):
         for note in side.model.run.notes:
             say(out, "note: %s: %s" % (letter, note))
     if a.model is not b.model:
-        refusal = compare_sides.why_not(a.machine, b.machine)
+        refusal = compare_sides.why_not(a.machine, b.machine) or compare_judge.why_dependent(a, b)
         if refusal:
             compare_tables.print_side_by_side(a, b, out)
             say(out, "not comparable: " + refusal)

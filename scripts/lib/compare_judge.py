@@ -78,6 +78,19 @@ def interleaved(a, b):
     return a.model is b.model or duel is not None and duel == b.model.run.plan.get("duel")
 
 
+def why_dependent(a, b):
+    """Why no interval may be made of two sides, or None: processes of a round of which the fastest counts took turns
+    with the other side's. Held against anything else they are that many values of one stretch of time."""
+    if a.model is b.model or interleaved(a, b):
+        return None
+    for letter, side in (("A", a), ("B", b)):
+        number = samples.best_of(side.model.run.plan)
+        if number > 1:
+            return ("%s was measured in turns with another run, and of %d processes of a round the fastest counts: its"
+                    " values are not independent, and are compared with those of that run alone" % (letter, number))
+    return None
+
+
 def fastest(series):
     """{round: its value}: of several processes of a round that took turns with the other side's, the fastest. Bursts of
     other work add to some of them, and an interval of their medians would be that of the bursts."""

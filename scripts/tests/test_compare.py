@@ -192,6 +192,24 @@ class InTurns(Compared):
         _, text = self.compare(self.duel("a", 50.0), "gt", "pthread")
         self.assertRegex(text, r"50\.2 ns +50\.2 ns +1\.00")
 
+    def test_a_run_outside_of_the_duel_is_not_comparable(self):
+        duel, own = self.duel("a", 50.0), self.store("b")
+        other = self.store("c", machine="other-4cpu")
+        for words in ((duel, own), (own, duel), (duel, own, "--gate", "5%"), (duel + ":gt", own + ":gt"), (duel, other)):
+            status, text = self.compare(*words)
+            self.assertEqual(status, errors.NOT_COMPARABLE, text)
+            letter = "A" if words[0].startswith(duel) else "B"
+            self.assertIn("not comparable: %s was measured in turns with another run, and of 5 processes" % letter, text)
+            self.assertNotIn("B/A", text)
+            self.assertNotIn("gt/pthread", text)
+
+    def test_one_process_a_round_is_a_value_like_any_other(self):
+        lines = lines_of()
+        path = self.store("a", lines)
+        with open(os.path.join(path, "plan.json"), "w", encoding="utf-8") as f:
+            json.dump({"schema": "greenbench.plan/1", "state": "finished", "duel": "d", "best_of": 1}, f)
+        self.assertEqual(self.compare(path, self.store("b"))[0], errors.OK)
+
     def test_nothing_else_takes_the_processes_of_a_round_for_independent(self):
         run = self.duel("a", 50.0)
         for form in ("gbench", "benchfmt", "bmf"):
