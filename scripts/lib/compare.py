@@ -2,8 +2,8 @@
 
 A and B are runs, backends of a run, machines, git revisions or build folders; compare_sides.py says how they are named.
 Two backends of one run, and revisions or builds, which are measured in turns, are paired by round. Two runs of one
-machine are unpaired: definition and toolchain must be the same. Two machines: the definition must be the same; each
-machine's own gt/pthread ratio is the figure, absolute values stand beside it, and nothing is judged.
+machine are unpaired: definition, toolchain and spin budget must be the same. Two machines: the definition and the spin
+budget must be the same; each machine's own gt/pthread ratio is the figure, absolute values stand beside it, and nothing is judged.
 
 Exit status: 0 compared, and with --gate no cell of B costs more than the gate allows; 1 with --gate: one does, or
 what was good in A is no longer; 2 the values cannot decide, or B has no run of what was good in A; 3 not comparable, with the reason; 64 usage; 65 bad
@@ -123,7 +123,7 @@ def of_runs(words, gate, out):
         for note in side.model.run.notes:
             say(out, "note: %s: %s" % (letter, note))
     if a.model is not b.model:
-        refusal = compare_sides.why_not(a.machine, b.machine) or compare_judge.why_dependent(a, b)
+        refusal = compare_sides.why_not_runs(a.model.run, b.model.run) or compare_judge.why_dependent(a, b)
         if refusal:
             compare_tables.print_side_by_side(a, b, out)
             say(out, "not comparable: " + refusal)

@@ -139,6 +139,21 @@ def why_not(one, two):
     return None
 
 
+def why_not_runs(one, two):
+    """The same of two samples.Run: what they were asked to do counts, too."""
+    return why_not(one.machine, two.machine) or other_parameters(one.plan, two.plan)
+
+
+def other_parameters(one, two):
+    """What in two plan.json makes equal cells unlike, as a sentence, or None. The other parameters are in the definition
+    hash or in the names of cells."""
+    a, b = one.get("spin_ns"), two.get("spin_ns")
+    if a == b:
+        return None
+    return "the spin budgets differ (%s and %s ns): runs measured with different parameters (--spin-ns) are not alike" % (
+        "unknown" if a is None else a, "unknown" if b is None else b)
+
+
 def differences(one, two):
     """What is not the same and need not be."""
     return ["%s differs: %s and %s" % (kind, one["hashes"][kind][:16], two["hashes"][kind][:16])

@@ -4,8 +4,8 @@ Each run is read and checked as a whole before anything is written, then copied 
 machine.json, plan.json, calibration.jsonl, samples.jsonl and topology.xml, and nothing else; reports are drawn again
 from them, and never taken from somebody else. A folder may hold many runs.
 
---one makes a single run of sessions of one machine, whose three hashes must be equal, for one report: rounds are
-numbered on, so that each session pairs its own.
+--one makes a single run of sessions of one machine, whose three hashes and spin budgets must be equal, for one report:
+rounds are numbered on, so that each session pairs its own.
 
 Nothing is overwritten, and what is there already, by the contents of samples.jsonl, is refused. Folders appear whole,
 by a rename; if one cannot be written, none of them stays.
@@ -209,6 +209,9 @@ def refuse_unlike(found):
             if a != b or a == "unknown":
                 raise errors.NotComparableError("merge: the %s hashes of %s and %s %s: they are not one run" % (
                     kind, first.path, one.path, "are unknown" if a == b else "differ"))
+        unlike = compare_sides.other_parameters(first.plan, one.plan)
+        if unlike:
+            raise errors.NotComparableError("merge: %s and %s: %s" % (first.path, one.path, unlike))
 
 
 def write_joined(found, folder):

@@ -145,6 +145,22 @@ class Comparable(Compared):
         self.assertEqual(status, errors.NOT_COMPARABLE)
         self.assertIn("toolchain hashes differ", text)
 
+    def plan(self, path, **fields):
+        with open(os.path.join(path, "plan.json"), "w", encoding="utf-8") as f:
+            json.dump(dict({"schema": "greenbench.plan/1", "state": "finished"}, **fields), f)
+        return path
+
+    def test_another_spin_budget_gives_no_ratio_a_reason_and_3(self):
+        a = self.plan(self.store("a"), spin_ns=50000)
+        for other, words in ((self.plan(self.store("b"), spin_ns=0), "(50000 and 0 ns)"),
+                             (self.plan(self.store("c", machine="other"), spin_ns=0), "(50000 and 0 ns)"),
+                             (self.plan(self.store("d")), "(50000 and unknown ns)")):
+            status, text = self.compare(a, other, "--gate", "5%")
+            self.assertEqual(status, errors.NOT_COMPARABLE, text)
+            self.assertIn("not comparable: the spin budgets differ " + words, text)
+            self.assertNotIn("B/A", text)
+        self.assertEqual(self.compare(a, self.plan(self.store("e"), spin_ns=50000))[0], errors.OK)
+
     def test_another_implementation_is_a_note(self):
         status, text = self.compare(self.store("a"), self.store("b", hashes=self.hashes(implementation="other")))
         self.assertEqual(status, errors.OK)

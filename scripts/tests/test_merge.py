@@ -150,6 +150,13 @@ class One(MergeTest):
         hashes = synthetic.machine()["hashes"]
         for kind in hashes:
             self.refused(errors.NotComparableError, kind, "--one", *self.sessions(hashes=dict(hashes, **{kind: "other"})))
+        others = self.sessions()
+        for number, path in enumerate(others):
+            with open(os.path.join(path, "plan.json"), "w") as f:
+                json.dump({"schema": "greenbench.plan/1", "state": "finished", "spin_ns": 0 if number == 2 else 50000}, f)
+        self.refused(errors.NotComparableError, "the spin budgets differ (50000 and 0 ns)", "--one", *others)
+        for path in others:
+            os.unlink(os.path.join(path, "plan.json"))
         self.refused(errors.NotComparableError, "two machines", "--one", *self.sessions(machine="other"))
         self.assertEqual(errors.NotComparableError.status, 3)
         self.refused(errors.UsageError, "two runs", "--one", self.store("alone", 9))
