@@ -1,10 +1,13 @@
 """Machines side by side: gt's cost on each as it is, in multiplications of that machine, and as a share of its pthread.
 
-The share is the figure to compare: whatever makes one machine slower than the other is in both its parts. Runs whose
-definition differs did not measure the same thing, so only the raw values stand side by side, and nothing is divided.
+The share is the figure to compare: whatever makes one machine slower than the other is in both its parts. Runs that
+`greenbench compare` would refuse did not measure the same thing, so only the raw values stand side by side, and nothing
+is divided.
 """
 
-from . import stats, verdicts
+import itertools
+
+from . import compare_sides, stats, verdicts
 from .chart_base import Chart, log_range
 from .chart_dots import ROW_HEIGHT, SHIFT, key_height
 from .report_model import PLAIN, SUBJECT
@@ -22,9 +25,10 @@ def build(models):
         return ["no cell of a time has run with gt on all the machines"]
     raw = _chart("machines-raw", "gt on each machine", "Medians with their intervals, as measured. Nothing is judged: the "
                  "machines differ.", "time", names, cells, [_raw(m, cells) for m in models], nanoseconds)
-    if len({m.run.machine["hashes"]["definition"] for m in models}) > 1:
-        return [raw, "values normalised and shares of pthread: the definition hashes differ, so the runs did not measure "
-                     "the same thing"]
+    for (one, a), (two, b) in itertools.combinations(zip(names, models), 2):
+        refusal = compare_sides.why_not_runs(a.run, b.run)
+        if refusal:
+            return [raw, "values normalised and shares of pthread: %s and %s: %s" % (one, two, refusal)]
     chains = [_chain(m) for m in models]
     if None in chains:
         normal = "values normalised by calibration: machine %s has no calibration" % names[chains.index(None)]

@@ -1,5 +1,6 @@
 """report: one page that needs nothing else, whatever is in the run."""
 
+import copy
 import io
 import json
 import os
@@ -16,7 +17,7 @@ sys.path[:0] = [os.path.join(HERE, ".."), HERE]
 
 import hostile  # noqa: E402
 import synthetic_run as synthetic  # noqa: E402
-from lib import claims, errors, plots, report, report_words, samples  # noqa: E402
+from lib import chart_machines, claims, errors, plots, report, report_model, report_words, samples  # noqa: E402
 from test_html import Outline, active_content  # noqa: E402
 
 HAVE_GNUPLOT = shutil.which("gnuplot") is not None
@@ -274,6 +275,18 @@ class Beside(Stored):
         self.assertIn("the definition hashes differ", section)
         self.assertNotIn("normalised. ", section)
         self.assertEqual(section.count("Not drawn"), 1)
+
+    def test_what_compare_refuses_is_not_divided_here(self):
+        unknown = {"definition": "unknown", "implementation": "i" * 16, "toolchain": "t" * 16}
+        model = report_model.Model(samples.load_run(synthetic.write(self.dir, replicates=6)))
+        for machine, plan, reason in ((dict(hashes=unknown), {}, "the definition hash is unknown in both"),
+                                      ({}, {"spin_ns": 0}, "the spin budgets differ")):
+            one, two = copy.copy(model), copy.copy(model)
+            one.run = samples.Run("a", synthetic.machine(**machine), model.samples, [])
+            two.run = samples.Run("b", synthetic.machine(machine="synthetic-other", **machine), model.samples, [], plan)
+            raw, reasons = chart_machines.build([one, two])
+            self.assertEqual(raw.name, "machines-raw")
+            self.assertIn(reason, reasons)
 
     def test_too_many_runs_are_refused(self):
         with self.assertRaises(errors.UsageError):
