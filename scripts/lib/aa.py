@@ -62,6 +62,7 @@ def measure(settings, display):
     document = machine.describe(settings.root, name, utc, settings.profile, settings.command, told)
     path = store.create_run(settings.output, name, utc, document["rev"])
     store.write_json(os.path.join(path, "machine.json"), document, "machine")
+    _write_plan(settings, path, pairs, "running")   # first: without it this would be a run like any other
     display.note("%d cell-backend pairs x %d pairs of labels = %d comparisons, %d processes, about %s; results in %s" % (
         len(cells), pairs, len(cells) * pairs, 2 * ROUNDS * len(cells) * pairs,
         planning.minutes(estimate(cells, pairs)), path))
@@ -71,11 +72,15 @@ def measure(settings, display):
         state = "finished"
     finally:
         display.finish()
-        store.write_json(os.path.join(path, "plan.json"), {
-            "schema": samples.PLAN_SCHEMA, "state": state, "interrupted": state == "interrupted",
-            "profile": settings.profile, "seed": settings.seed, "spin_ns": settings.spin_ns,
-            "filter": settings.filter, "place": settings.place, "aa": {"pairs": pairs, "rounds": ROUNDS}}, "plan")
+        _write_plan(settings, path, pairs, state)
     return path
+
+
+def _write_plan(settings, path, pairs, state):
+    store.write_json(os.path.join(path, "plan.json"), {
+        "schema": samples.PLAN_SCHEMA, "state": state, "interrupted": state == "interrupted",
+        "profile": settings.profile, "seed": settings.seed, "spin_ns": settings.spin_ns,
+        "filter": settings.filter, "place": settings.place, "aa": {"pairs": pairs, "rounds": ROUNDS}}, "plan")
 
 
 def estimate(cells, pairs):

@@ -6,9 +6,10 @@ import math
 import os
 import random
 import unittest
+from unittest import mock
 
 from tests import support, synthetic_run as synthetic, variants
-from lib import aa, cli, errors, progress
+from lib import aa, cli, errors, merge, progress, samples, store
 
 CELLS = ["spawn/storm/n:%d/temp:warm/P:%d" % (n, p) for n in (10, 100, 1000, 10000, 100000) for p in (1, 2)]
 PAIRS = 20
@@ -32,7 +33,6 @@ def lines_of(seed=1, pairs=PAIRS, planted=0, rounds=aa.ROUNDS, cells=CELLS):
 
 class Judged(support.Case):
     def judge(self, lines, state="finished"):
-        from lib import samples
         path = synthetic.write(self.path("run"), lines=lines)
         self.write("run/plan.json", '{"schema": "greenbench.plan/1", "state": "%s"}' % state)
         with contextlib.redirect_stdout(io.StringIO()) as out:
@@ -119,6 +119,23 @@ class Whole(support.Case):
             self.assertEqual(cli.command_of(["run", "--aa", self.only_run()], self.dir), errors.OK)
         self.assertTrue(text.endswith(out.getvalue()))
         self.assertIn("uncorrected", out.getvalue())
+
+    def test_one_that_is_running_or_was_killed_is_no_run_that_anybody_means(self):
+        seen, keep = [], store.Store.add
+
+        def add(kept, sample):
+            keep(kept, sample)
+            if not seen:
+                seen.extend([samples.load_document(os.path.join(kept.path, "plan.json")),
+                             store.newest_run([os.path.dirname(kept.path)])])
+                with self.assertRaises(errors.DataError) as caught:
+                    merge.Found(kept.path)
+                seen.append(str(caught.exception))
+        with mock.patch.object(store.Store, "add", add):
+            self.run_aa("--filter", "spawn/one/P:1")
+        self.assertEqual((seen[0]["state"], seen[0]["aa"]), ("running", {"pairs": 3, "rounds": aa.ROUNDS}))
+        self.assertIsNone(seen[1])
+        self.assertIn("not finished", seen[2])
 
     def test_what_does_not_fit_is_64(self):
         for words in (("--time", "10s"), ("--resume",), ("--filter", "memory/capacity/P:2")):
