@@ -13,6 +13,10 @@ import time
 
 UNKNOWN = "unknown"
 MAX_TEXT = 300
+MAX_SHOWN = 1000        # of any text in "env": what results/schema takes of a finding
+MAX_CPUS = 4096         # of a list
+WHOLE, BIG = r"[0-9]{1,18}", r"[0-9]{1,15}"     # BIG: of what is added up or multiplied, so that it stays below 2^63
+DECIMAL = r"[0-9]{1,9}(?:\.[0-9]{1,9})?"
 WINDOW_SECONDS = 0.25   # over which busy CPUs are counted
 CPU = "/sys/devices/system/cpu"
 WANTED_WORDS = ("isolcpus", "nohz_full", "nohz", "rcu_nocbs", "mitigations", "nosmt", "idle", "processor.max_cstate",
@@ -49,7 +53,7 @@ class Facts:
 
     def number(self, name):
         text = self.read(name)
-        return int(text) if re.fullmatch(r"-?\d{1,18}", text) else text[:MAX_TEXT]
+        return int(text) if re.fullmatch("-?" + WHOLE, text) else text[:MAX_TEXT]
 
     def field(self, name, key):
         """The value of a line `key : value`, as text."""
@@ -58,7 +62,7 @@ class Facts:
 
     def kib(self, key):
         value = self.field("/proc/meminfo", key).split()
-        return int(value[0]) * 1024 if value and value[0].isdigit() else UNKNOWN
+        return int(value[0]) * 1024 if value and re.fullmatch(BIG, value[0]) else UNKNOWN
 
     def all(self, pattern):
         """The different texts of the files that match, sorted."""
@@ -97,7 +101,7 @@ class Facts:
     def mitigations(self):
         base = CPU + "/vulnerabilities"
         try:
-            names = sorted(os.listdir(self.path(base)))[:200]
+            names = sorted(name for name in os.listdir(self.path(base)) if name.isprintable())[:200]
         except OSError:
             return {}
         return {name: self.read(base + "/" + name)[:MAX_TEXT] for name in names}
@@ -147,9 +151,10 @@ class Facts:
 
     def throttled(self):
         """Thermal throttling since boot."""
-        counts = [self.number(file[len(self.root.rstrip("/")):]) for file in
-                  glob.glob(self.path(CPU + "/cpu[0-9]*/thermal_throttle/core_throttle_count"))]
-        return sum(c for c in counts if isinstance(c, int)) if counts else UNKNOWN
+        counts = [self.read(file[len(self.root.rstrip("/")):]) for file in
+                  glob.glob(self.path(CPU + "/cpu[0-9]*/thermal_throttle/core_throttle_count"))[:MAX_CPUS]]
+        counts = [int(count) for count in counts if re.fullmatch(BIG, count)]
+        return sum(counts) if counts else UNKNOWN
 
     def power(self):
         """"mains" or "battery"; "none" for a machine without a supply that it knows of."""
@@ -200,14 +205,15 @@ class Facts:
     def psi(self):
         found = {}
         for kind in ("cpu", "memory", "io"):
-            line = re.search(r"^some avg10=([\d.]+) avg60=([\d.]+)", self.read("/proc/pressure/" + kind, ""), re.M)
+            line = re.search("^some avg10=(%s) avg60=(%s) " % (DECIMAL, DECIMAL), self.read("/proc/pressure/" + kind, ""),
+                             re.M)
             if line:
                 found[kind] = {"avg10": float(line.group(1)), "avg60": float(line.group(2))}
         return found or UNKNOWN
 
     def load1(self):
         words = self.read("/proc/loadavg").split()
-        return float(words[0]) if re.fullmatch(r"\d+(\.\d+)?", words[0]) else UNKNOWN
+        return float(words[0]) if re.fullmatch(DECIMAL, words[0]) else UNKNOWN
 
     def debug_kernel(self):
         """Signs of a kernel built for finding its own faults, which makes every system call slow."""
@@ -225,10 +231,10 @@ class Facts:
 
     def limit(self, name):
         """A soft limit: a number or "unlimited"."""
-        found = re.search(r"^%s\s+(\S+)" % re.escape(name), self.read("/proc/self/limits", ""), re.M)
-        if not found:
-            return UNKNOWN
-        return int(found.group(1)) if found.group(1).isdigit() else found.group(1)
+        found = re.search(r"^%s\s+(unlimited|[0-9]{1,19})\s" % re.escape(name), self.read("/proc/self/limits", ""), re.M)
+        if not found or found.group(1) == "unlimited":
+            return found.group(1) if found else UNKNOWN
+        return min(int(found.group(1)), (1 << 63) - 1)
 
     def cpus_allowed(self):
         return cpu_list(self.field("/proc/self/status", "Cpus_allowed_list"))
@@ -251,7 +257,7 @@ class Facts:
             v2 = self.read(directory + "/cpu.max", "").split()
             v1 = [str(self.number(directory + "/cpu.cfs_" + name)) for name in ("quota_us", "period_us")]
             found += [int(q) / int(p) for q, p in [v2[:2] if len(v2) == 2 else ("", ""), v1]
-                      if q.isdigit() and p.isdigit() and int(p)]
+                      if re.fullmatch(WHOLE, q) and re.fullmatch(WHOLE, p) and int(p)]
         if found:
             return min(found)
         return "none" if os.path.isdir(self.path("/sys/fs/cgroup")) else UNKNOWN
@@ -263,7 +269,7 @@ class Facts:
     def throttled_cgroup(self):
         """How often the quota has stopped this cgroup."""
         counts = [int(c) for d in self.cgroups("cpu")
-                  for c in re.findall(r"^nr_throttled (\d+)", self.read(d + "/cpu.stat", ""), re.M)]
+                  for c in re.findall("^nr_throttled (%s)$" % WHOLE, self.read(d + "/cpu.stat", ""), re.M)]
         return max(counts) if counts else UNKNOWN
 
     def aslr(self):
@@ -273,9 +279,13 @@ class Facts:
             return 0
         return self.number("/proc/sys/kernel/randomize_va_space")
 
+    def traced(self):
+        tracer = self.field("/proc/self/status", "TracerPid")
+        return tracer != "0" if re.fullmatch(WHOLE, tracer) else UNKNOWN
+
     def nice(self):
         rest = self.read("/proc/self/stat", "").rpartition(")")[2].split()
-        return int(rest[16]) if len(rest) > 16 and re.fullmatch(r"-?\d+", rest[16]) else UNKNOWN
+        return int(rest[16]) if len(rest) > 16 and re.fullmatch("-?" + WHOLE, rest[16]) else UNKNOWN
 
     # --- all ---
 
@@ -283,7 +293,7 @@ class Facts:
         found = {}
         for part in (self._processor, self._kernel, self._memory, self._process):
             found.update(part())
-        return found
+        return {name: value[:MAX_SHOWN] if isinstance(value, str) else value for name, value in found.items()}
 
     def _processor(self):
         clock = "/sys/devices/system/clocksource/clocksource0/"
@@ -334,7 +344,7 @@ class Facts:
             "cgroup_pids_max": self.pids_max(), "cgroup_throttled": self.throttled_cgroup(),
             "cpus_allowed": self.cpus_allowed(), "timer_slack_ns": self.number("/proc/self/timerslack_ns"),
             "seccomp": self.field("/proc/self/status", "Seccomp"),
-            "traced": self.field("/proc/self/status", "TracerPid") not in ("0", UNKNOWN), "nice": self.nice(),
+            "traced": self.traced(), "nice": self.nice(),
             "loader_variables": UNKNOWN if self.environ is None else [
                 name for name in LOADER_WORDS if self.environ.get(name)],
         }
@@ -342,9 +352,9 @@ class Facts:
 
 def _counts(stat):
     """user nice system idle iowait irq softirq steal (guest time is in user already), or []."""
-    found = re.search(r"^cpu +((?:\d+ ?)+)", stat, re.M)
-    counts = [int(word) for word in found.group(1).split()][:8] if found else []
-    return counts if len(counts) == 8 else []
+    found = re.search(r"^cpu +(.*)", stat, re.M)
+    words = found.group(1).split()[:8] if found else []
+    return [int(word) for word in words] if len(words) == 8 and all(re.fullmatch(BIG, word) for word in words) else []
 
 
 def ticks(stat):
@@ -364,11 +374,11 @@ def busy(before, after, cpus):
 
 
 def cpu_list(text):
-    """"0-2,5" as [0, 1, 2, 5]; "unknown" for what is no such list."""
-    if not re.fullmatch(r"\d{1,5}(-\d{1,5})?(,\d{1,5}(-\d{1,5})?)*", text):
+    """"0-2,5" as [0, 1, 2, 5]; "unknown" for what is no such list, or is longer than MAX_CPUS."""
+    if not re.fullmatch(r"[0-9]{1,5}(-[0-9]{1,5})?(,[0-9]{1,5}(-[0-9]{1,5})?)*", text):
         return UNKNOWN
-    found = set()
-    for part in text.split(","):
+    found, parts = set(), text.split(",")
+    for part in parts[:MAX_CPUS]:
         low, _, high = part.partition("-")
-        found.update(range(int(low), int(high or low) + 1))
-    return sorted(found)
+        found.update(range(int(low), min(int(high or low), int(low) + MAX_CPUS) + 1))
+    return sorted(found) if max(len(parts), len(found)) <= MAX_CPUS else UNKNOWN

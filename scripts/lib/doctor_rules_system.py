@@ -161,7 +161,8 @@ def traced(m):
     if value == "yes":
         return finding("traced", value, "C", "a debugger or strace stops this process at each system call",
                        "run without it")
-    return finding("traced", value, "A", "no debugger or strace is attached", "nothing to change")
+    return finding("traced", value, "A", "no debugger or strace is attached" if value == "no"
+                   else "whether a debugger or strace is attached is not known", "nothing to change")
 
 
 def seccomp(m):

@@ -35,14 +35,14 @@ def read(path, default=UNKNOWN):
 
 def number(path):
     text = read(path)
-    return int(text) if text.lstrip("-").isdigit() else text
+    return int(text) if re.fullmatch(r"-?[0-9]{1,19}", text) else text
 
 
 def cpu_model(root="/"):
     for line in doctor_facts.Facts(root).read("/proc/cpuinfo").splitlines():
         key, _, value = line.partition(":")
         if key.strip() in ("model name", "Hardware", "Model") and value.strip():
-            return value.strip()
+            return value.strip()[:256]
     return (platform.machine() if root == "/" else "") or UNKNOWN
 
 

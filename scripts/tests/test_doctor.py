@@ -5,7 +5,7 @@ import os
 import re
 import unittest
 
-from tests import fake_machine, support
+from tests import fake_machine, support, synthetic_run
 from lib import doctor, doctor_facts, doctor_rules, doctor_text, machine, schema
 
 BUILT = {"compiler": "gcc 12", "flags": "-O3", "gbench": "1.7", "hwloc": "2.9", "optimized": True}
@@ -294,6 +294,60 @@ class CommandTest(Case):
         for args in ((), ("--verbose",), ("--json",)):
             out = self.doctor(*args)[1]
             self.assertTrue(all(c.isprintable() or c == "\n" for c in out), repr(out))
+
+    def test_no_number_in_any_file_ends_in_a_traceback(self):
+        """Every file of a machine in turn, and all of them, with each number in it replaced."""
+        self.fake().guest()
+        self.fake().put("proc/self/cgroup", "0::/a").put("sys/fs/cgroup/a/cpu.max", "100000 100000")
+        self.fake().put("sys/fs/cgroup/a/cpu.stat", "nr_throttled 4").put("sys/fs/cgroup/a/pids.max", "77")
+        self.fake().put(CPU + "cpu0/thermal_throttle/core_throttle_count", "3")
+        self.fake().put("proc/self/stat", "1 (python3) R " + "1 " * 40)
+        whole = {file: data for file, data in support.contents(self.path("root")).items() if isinstance(data, bytes)}
+        hostile = ("9" * 400, "9" * 5000, "1.2.3", "\u00b2", "\u0663", "-1", "1e999", "nan", "", "9" * 18, "0", "00-99999,0")
+        for number in hostile:
+            spoiled = {file: re.sub(rb"[0-9]+(\.[0-9]+)?", number.encode(), data) for file, data in whole.items()}
+            for files in [whole, *([file] for file in whole if spoiled[file] != whole[file])]:
+                self.write_all({file: spoiled[file] for file in files})
+                self.assert_sane(files if len(files) == 1 else "all", number[:20])
+                self.write_all({file: whole[file] for file in files})
+
+    @staticmethod
+    def write_all(files):
+        for file, data in files.items():
+            with open(file, "wb") as f:
+                f.write(data)
+
+    def assert_sane(self, *where):
+        told = {"env": doctor_facts.Facts(self.path("root")).environment(), "toolchain": BUILT,
+                "hw": machine.hardware({}, self.path("root"))}
+        found = doctor.findings(told)
+        record = {"schema": "greenbench.doctor/1", "grade": doctor.grade(found)[0], "deciding": [], "next": None,
+                  "findings": found, "calibrations": [], "no_calibration": None, **told}
+        self.assertEqual(schema.check(record, "doctor"), [], where)
+        self.assertEqual(schema.check(dict(synthetic_run.machine(), **told), "machine"), [], where)
+        json.dumps(record, allow_nan=False)
+
+    def test_what_is_no_number_is_unknown(self):
+        self.fake().guest().put("proc/pressure/cpu", "some avg10=1.2.3 avg60=0.00 avg300=0.00 total=1")
+        self.fake().put("proc/loadavg", "9" * 400).put("proc/meminfo", "MemTotal: \u00b2 kB")
+        self.fake().put("proc/self/limits", "Max processes %s x y" % ("9" * 5000))
+        env = doctor_facts.Facts(self.path("root")).environment()
+        self.assertNotIn("cpu", env["psi"])
+        self.assertEqual((env["load1"], env["swap_bytes"], env["rlimit_nproc"]), ("unknown",) * 3)
+
+    def test_a_tracer_that_cannot_be_read_is_unknown(self):
+        for tracer, traced, value in (("TracerPid:\t0", False, "no"), ("TracerPid:\t17", True, "yes"),
+                                      ("Seccomp:\t0", "unknown", "unknown")):
+            self.fake().metal().put("proc/self/status", tracer)
+            self.assertEqual(self.machine()["env"]["traced"], traced)
+            self.assertEqual(self.one("traced")["value"], value)
+        self.assertIn("is not known", self.one("traced")["text"])
+
+    def test_a_list_of_cpus_is_bounded(self):
+        self.assertEqual(doctor_facts.cpu_list("0-2,5"), [0, 1, 2, 5])
+        self.assertEqual(doctor_facts.cpu_list("0-4095"), list(range(4096)))
+        for text in ("0-4096", "0-99999", ",".join(["0"] * 5000), "\u00b2", "1,", ""):
+            self.assertEqual(doctor_facts.cpu_list(text), "unknown", text[:20])
 
     def test_it_writes_nothing_where_it_reads(self):
         self.fake().laptop()
