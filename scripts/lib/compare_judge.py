@@ -6,6 +6,7 @@ from .report_model import judge
 from .report_words import ratio_words
 
 MAX_NAMES = 12
+FREE = "not judged: placement left free"
 
 
 class Row:
@@ -14,6 +15,7 @@ class Row:
     def __init__(self, series_a, series_b):
         self.a, self.b, self.cell = series_a, series_b, series_a.cell
         self.family = self.cell.family + (series_a.backend, series_b.backend)
+        self.free = self.cell.is_free and series_a.backend != series_b.backend   # each places the pair as it likes
         self.complete = series_a.complete and series_b.complete
         self.corrected_p = self.corrected_run = self.verdict = None
         self.ratio = None
@@ -33,7 +35,7 @@ class Row:
 
     @property
     def judged(self):
-        return self.ratio is not None and self.complete and not self.ratio.interval.is_range
+        return self.ratio is not None and self.complete and not self.ratio.interval.is_range and not self.free
 
     @property
     def lost(self):
@@ -106,6 +108,9 @@ def rows_of(a, b, floor):
     for row in rows:
         row.relate(a, b)
     judge([row for row in rows if row.ratio is not None], floor)
+    for row in rows:
+        if row.free and row.ratio is not None:
+            row.verdict = FREE
     return rows
 
 
@@ -139,7 +144,7 @@ def outcome(rows, gate, missing_in_b=()):
     if worse:
         return Outcome(errors.FAILED, *["regression: %s %s: %s" % (row.cell.name, row.b.backend, _why_worse(row))
                                         for row in worse])
-    open_ = [row for row in rows if row.a.usable and (not row.judged or row.ratio.interval.high > 1 + gate)]
+    open_ = [row for row in rows if row.a.usable and not row.free and (not row.judged or row.ratio.interval.high > 1 + gate)]
     lines = []
     if open_ or not judged:
         lines.append("undecided: a cost beyond the gate is not excluded in %d of %d: %s" % (

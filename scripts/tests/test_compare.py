@@ -249,6 +249,20 @@ class Backends(Compared):
         self.assertEqual(status, errors.OK)
         self.assertRegex(text, r"spawn/one/P:1 +gt, pthread +50.5 ns +24.2 us +480x \(480x to 480x\)")
 
+    def test_a_pair_left_free_is_shown_and_not_judged(self):
+        """As in a report: one backend keeps both on a CPU, the other does not."""
+        cells = ("channel/ping_pong/cap:0/P:1/place:same-pu", "channel/ping_pong/cap:0/P:2")
+        path = self.store("a", lines_of(only=cells))
+        status, text = self.compare(path, "pthread", "gt", "--gate", "5%")
+        self.assertEqual(status, errors.OK, text)
+        free = [line for line in text.splitlines() if line.startswith(cells[1])]
+        self.assertRegex(free[0], r"1/480 \(1/480 to 1/480\) +not judged: placement left free")
+        self.assertIn("differs: B costs less", text)
+        self.assertIn("1 of 2 comparisons differ", text)
+        self.assertEqual(self.compare(path, "gt", "pthread", "--gate", "5%")[1].count("regression:"), 1)
+        _, text = self.compare(path, self.store("b", lines_of(only=cells)))
+        self.assertNotIn("left free", text)
+
     def test_order_of_replicates_does_not_unpair(self):
         lines = synthetic.samples()
         path = self.store("a", lines)
