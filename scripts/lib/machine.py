@@ -17,7 +17,7 @@ SLUG = re.compile(r"(?!(?:local|schema)\Z)[a-z0-9][a-z0-9-]{0,63}\Z")     # thos
 DEFINITION = ("bench/workloads", "bench/workloads.def", "bench/task.h", "bench/task_io.h", "bench/io", "bench/workload.h",
               "bench/deep.c",
               "bench/histogram.c",
-              "bench/bench.c", "bench/run.c", "bench/memory.c", "bench/memcg.c", "bench/gbench")
+              "bench/bench.c", "bench/run.c", "bench/prewarm.c", "bench/memory.c", "bench/memcg.c", "bench/gbench")
 IMPLEMENTATION = ("runtime/include", "runtime/src", "threads_baseline/include",
                   "threads_baseline/src", "bench/backends", "bench/peers")
 RAM_SHARE = 0.02

@@ -76,11 +76,13 @@ class MachineTest(support.Case):
                 shutil.copy(source, target)
         before = self.describe(self.dir)["hashes"]
         self.assertEqual(before, self.describe(self.dir)["hashes"])
-        with open(self.path("bench", "task.h"), "a") as f:
-            f.write("/* changed */\n")
-        changed = self.describe(self.dir)["hashes"]
-        self.assertNotEqual(changed["definition"], before["definition"])
-        self.assertEqual(changed["implementation"], before["implementation"])
+        for name in ("task.h", "prewarm.c", "run.c", "workloads/spawn_one.c", "gbench/gbench.cc"):
+            with open(self.path("bench", *name.split("/")), "a") as f:
+                f.write("/* changed */\n")
+            changed = self.describe(self.dir)["hashes"]
+            self.assertNotEqual(changed["definition"], before["definition"], name)
+            self.assertEqual(changed["implementation"], before["implementation"])
+            before = changed
         with open(self.path("bench", "backends", "gt", "task_backend.h"), "a") as f:
             f.write("/* changed */\n")
         again = self.describe(self.dir)["hashes"]
