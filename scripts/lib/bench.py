@@ -4,7 +4,7 @@ import os
 import re
 import stat
 
-from . import peers, profiles, runner, strictjson
+from . import peers, profiles, runner, store, strictjson
 from .errors import UnsupportedError, UsageError
 
 QUERY_SECONDS = 60
@@ -92,10 +92,17 @@ class Bench:
         return profiles.Offers({b: self.workloads(b) for b in backends})
 
     def topology(self, backend, file):
-        """Write hwloc's XML; False if it could not."""
-        if runner.launch([self.path(backend), "--topology", file], QUERY_SECONDS, None).exit != 0:
-            return False
-        blank_identity(file)
+        """Write hwloc's XML; False if it could not. The executable writes beside it: `file` appears whole, and names
+        nobody."""
+        beside = os.path.join(os.path.dirname(file), store.TEMPORARY + os.path.basename(file))
+        try:
+            if runner.launch([self.path(backend), "--topology", beside], QUERY_SECONDS, None).exit != 0:
+                return False
+            with open(beside, encoding="utf-8", errors="replace") as f:
+                store.write_text(file, without_identity(f.read()))
+        finally:
+            if os.path.lexists(beside):
+                os.unlink(beside)
         return True
 
     def _ask(self, backend, question):
@@ -120,9 +127,6 @@ def _is_executable(path):
 IDENTITY = re.compile(r'(<info name="[^"]*(?:HostName|LinuxCgroup|Serial|UUID|AssetTag)[^"]*" value=")[^"]*')
 
 
-def blank_identity(file):
-    """Blank what would name the machine or its owner in hwloc's export."""
-    with open(file, encoding="utf-8") as f:
-        text = f.read()
-    with open(file, "w", encoding="utf-8") as f:
-        f.write(IDENTITY.sub(r"\1", text))
+def without_identity(text):
+    """hwloc's export without what would name the machine or its owner."""
+    return IDENTITY.sub(r"\1", text)

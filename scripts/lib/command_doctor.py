@@ -5,7 +5,7 @@ import os
 import shutil
 
 from . import bench as bench_module
-from . import doctor, doctor_calibration, doctor_text, errors, machine
+from . import doctor, doctor_calibration, doctor_text, errors, machine, samples
 
 SCHEMA = "greenbench.doctor/1"
 MOMENTS = ("first", "middle", "last")
@@ -32,7 +32,9 @@ def add_arguments(parser):
 def main(args, out):
     diagnosis = Diagnosis(args.source, *_build(args))
     if args.json:
-        json.dump(diagnosis.record(), out, indent=1, allow_nan=False)
+        record = diagnosis.record()
+        samples.check_document(args.source, record, "doctor")
+        json.dump(record, out, indent=1, allow_nan=False)
         out.write("\n")
     else:
         width = shutil.get_terminal_size((80, 24)).columns

@@ -1,12 +1,15 @@
 """The doctor, on machines made of files and on this one."""
 
+import argparse
+import io
 import json
 import os
 import re
 import unittest
+from unittest import mock
 
 from tests import fake_machine, support, synthetic_run
-from lib import doctor, doctor_facts, doctor_rules, doctor_text, machine, schema
+from lib import command_doctor, doctor, doctor_facts, doctor_rules, doctor_text, errors, machine, schema
 
 BUILT = {"compiler": "gcc 12", "flags": "-O3", "gbench": "1.7", "hwloc": "2.9", "optimized": True}
 CPU, CLOCK, THP = fake_machine.CPU, fake_machine.CLOCK, fake_machine.THP
@@ -287,6 +290,17 @@ class CommandTest(Case):
         self.assertEqual((told["grade"], told["deciding"], told["next"]["grade"]), ("B", ["turbo", "smt", "aslr"], "A"))
         self.assertEqual([n["id"] for n in told["next"]["needs"]], told["deciding"])
         self.assertEqual(doctor.findings(told), told["findings"])
+
+    def test_what_is_not_as_the_schema_says_is_not_printed(self):
+        self.fake().laptop()
+        args = argparse.Namespace(source=self.path("root"), build=None, root=self.dir, json=True, verbose=False)
+        for spoiled in ({"grade": "E"}, {"surprise": 1}, {"findings": [{}]}):
+            record = dict(command_doctor.Diagnosis(args.source, None, "none").record(), **spoiled)
+            out = io.StringIO()
+            with mock.patch.object(command_doctor.Diagnosis, "record", lambda self, record=record: record), \
+                    self.assertRaises(errors.DataError):
+                command_doctor.main(args, out)
+            self.assertEqual(out.getvalue(), "")
 
     def test_hostile_files_reach_no_terminal(self):
         self.fake().guest().put("proc/sys/kernel/osrelease", "6\x1b[2J\u202e")

@@ -21,14 +21,31 @@ class MachineTest(support.Case):
         samples.check_document("machine.json", json.loads(json.dumps(self.describe(), allow_nan=False)), "machine")
 
     def test_the_topology_names_no_host(self):
-        file = self.path("topology.xml")
-        with open(file, "w", encoding="utf-8") as f:
-            f.write('<info name="HostName" value="box"/>\n<info name="DMIProductUUID" value="4711"/>\n'
-                    '<info name="CPUModel" value="CPU"/>\n')
-        bench.blank_identity(file)
+        text = ('<info name="HostName" value="%s"/>\n<info name="DMIProductUUID" value="%s"/>\n'
+                '<info name="CPUModel" value="CPU"/>\n')
+        file, seen = self.path("topology.xml"), []
+
+        def launch(argv, *_):
+            seen.append(argv[-1])
+            with open(argv[-1], "w", encoding="utf-8") as f:
+                f.write(text % ("box", "4711"))
+            self.assertFalse(os.path.exists(file))      # what names the host never stands there
+            return mock.Mock(exit=0)
+        with mock.patch.object(bench.runner, "launch", launch):
+            self.assertTrue(bench.Bench(self.dir).topology("gt", file))
         with open(file, encoding="utf-8") as f:
-            self.assertEqual(f.read(), '<info name="HostName" value=""/>\n<info name="DMIProductUUID" value=""/>\n'
-                                       '<info name="CPUModel" value="CPU"/>\n')
+            self.assertEqual(f.read(), text % ("", ""))
+        self.assertEqual(os.listdir(self.dir), ["topology.xml"])
+        self.assertTrue(os.path.basename(seen[0]).startswith(store.TEMPORARY))
+
+    def test_an_export_that_failed_leaves_nothing(self):
+        def launch(argv, *_):
+            with open(argv[-1], "w", encoding="utf-8") as f:
+                f.write("<topo")
+            return mock.Mock(exit=1)
+        with mock.patch.object(bench.runner, "launch", launch):
+            self.assertFalse(bench.Bench(self.dir).topology("gt", self.path("topology.xml")))
+        self.assertEqual(os.listdir(self.dir), [])
 
     def test_neither_host_nor_user_nor_path_is_recorded(self):
         text = json.dumps(self.describe())
