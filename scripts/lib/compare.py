@@ -128,7 +128,7 @@ def of_runs(words, gate, out):
             compare_tables.print_side_by_side(a, b, out)
             say(out, "not comparable: " + refusal)
             return errors.NOT_COMPARABLE
-        for note in compare_sides.differences(a.machine, b.machine):
+        for note in compare_sides.differences(a.model.run, b.model.run):
             say(out, "note: " + note)
     if not compare_sides.same_machine(a.machine, b.machine):
         return _across_machines(a, b, gate, out)

@@ -122,6 +122,12 @@ MEANING = {"definition": "the workloads or the harness changed between the runs"
            "toolchain": "another compiler or other flags made the executables"}
 
 
+# Of "env": what stays as it is until somebody changes it, and is in every figure.
+CONDITIONS = ("kernel", "kernel_parameters", "mitigations", "microcode", "hypervisor", "governor", "turbo", "smt", "thp",
+              "aslr", "clocksource", "preempt", "libc")
+MAX_NAMES = 8
+
+
 def same_machine(one, two):
     """one, two: machine.json."""
     return one["machine"] == two["machine"] and all(
@@ -155,6 +161,26 @@ def other_parameters(one, two):
 
 
 def differences(one, two):
-    """What is not the same and need not be."""
-    return ["%s differs: %s and %s" % (kind, one["hashes"][kind][:16], two["hashes"][kind][:16])
-            for kind in ("implementation", "toolchain") if one["hashes"][kind] != two["hashes"][kind]]
+    """What is not the same in two samples.Run and need not be, a line each."""
+    a, b = one.machine, two.machine
+    lines = ["%s differs: %s and %s" % (kind, a["hashes"][kind][:16], b["hashes"][kind][:16])
+             for kind in ("implementation", "toolchain") if a["hashes"][kind] != b["hashes"][kind]]
+    if same_machine(a, b):
+        lines += _other_conditions(a["env"], b["env"])
+    loads = one.plan.get("full_load"), two.plan.get("full_load")
+    if None not in loads and loads[0] != loads[1]:
+        lines.append("full load differs: %d and %d requests a second, of which the loads of io/rest are shares" % loads)
+    return lines
+
+
+def _other_conditions(a, b):
+    """What was set differently on the same machine; what a run of before did not record is not known to differ."""
+    lines = []
+    for key in (key for key in CONDITIONS if key in a and key in b and a[key] != b[key]):
+        if isinstance(a[key], dict) and isinstance(b[key], dict):
+            names = sorted(name for name in a[key].keys() | b[key].keys() if a[key].get(name) != b[key].get(name))
+            lines += ["%s differ in %s: %s and %s" % (key, name, a[key].get(name, "none"), b[key].get(name, "none"))
+                      for name in names[:MAX_NAMES]]
+        else:
+            lines.append("%s differs: %s and %s" % (key, a[key], b[key]))
+    return lines

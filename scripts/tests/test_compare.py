@@ -166,6 +166,21 @@ class Comparable(Compared):
         self.assertEqual(status, errors.OK)
         self.assertIn("note: implementation differs", text)
 
+    def test_what_was_set_differently_on_the_machine_is_noted(self):
+        env = synthetic.machine()["env"]
+        changed = dict(env, kernel="1.0", governor="powersave", mitigations={"spectre_v2": "off", "new": "x"}, load1=9.0)
+        a = self.plan(self.store("a", env=env), full_load=4000)
+        status, text = self.compare(a, self.plan(self.store("b", env=changed), full_load=5000))
+        self.assertEqual(status, errors.OK, text)
+        notes = [line for line in text.splitlines() if line.startswith("note: ")][:-1]
+        self.assertEqual(notes, [
+            "note: kernel differs: 0.0.0-synthetic and 1.0", "note: mitigations differ in new: none and x",
+            "note: mitigations differ in spectre_v2: synthetic and off", "note: governor differs: unknown and powersave",
+            "note: full load differs: 4000 and 5000 requests a second, of which the loads of io/rest are shares"])
+        for other in (self.store("c", env=dict(env, load1=9.0)), self.store("d", env={}),
+                      self.store("e", env=changed, machine="other")):
+            self.assertNotIn("differs: 0.0", self.compare(self.store("f"), other)[1])
+
     def test_two_machines_show_their_own_ratios_and_judge_nothing(self):
         other = self.store("b", lines_of(2.0), machine="other-4cpu", hashes=self.hashes(toolchain="x"))
         status, text = self.compare(self.store("a"), other)
