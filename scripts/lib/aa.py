@@ -14,9 +14,8 @@ labels is a run of its own in this), and the noise floor of the whole measuremen
 import math
 import os
 
-from . import calibrating, errors, machine, progress, runner, samples, selection, stats, store, turns
+from . import calibrating, errors, machine, planning, progress, runner, samples, selection, stats, store, turns
 from . import bench as bench_module
-from . import costs, planning
 from . import run as run_module
 from .report_cell import Cell
 from .report_model import Comparison, judge
@@ -65,7 +64,7 @@ def measure(settings, display):
     _write_plan(settings, path, pairs, "running")   # first: without it this would be a run like any other
     display.note("%d cell-backend pairs x %d pairs of labels = %d comparisons, %d processes, about %s; results in %s" % (
         len(cells), pairs, len(cells) * pairs, 2 * ROUNDS * len(cells) * pairs,
-        planning.minutes(estimate(cells, pairs)), path))
+        planning.minutes(turns.estimate(cells, ROUNDS * pairs)), path))
     state = "interrupted"
     try:
         _take_turns(settings, bench, cells, pairs, path, display)
@@ -83,12 +82,6 @@ def _write_plan(settings, path, pairs, state):
         "filter": settings.filter, "place": settings.place, "aa": {"pairs": pairs, "rounds": ROUNDS}}, "plan")
 
 
-def estimate(cells, pairs):
-    """Seconds."""
-    once = sum(costs.process_seconds(cell, backend) for cell, backend in cells)
-    return once * 2 * (ROUNDS * pairs + 1)
-
-
 def _take_turns(settings, bench, cells, pairs, path, display):
     kept = store.Store(path)
 
@@ -96,7 +89,7 @@ def _take_turns(settings, bench, cells, pairs, path, display):
         number = 2 * unit.pair + label
         kept.add(dict(sample, label=sample["backend"] + LABELS[label], pair=unit.pair,
                       replicate=number * ROUNDS + sample["replicate"]))
-    variants = [turns.Variant(label, {backend: bench.path(backend) for _, backend in cells})
+    variants = [turns.Variant(label, {backend: bench.path(backend) for _, backend in cells}, LABELS[label])
                 for label in range(len(LABELS))]
     units = [turns.Unit(cell, backend, pair) for cell, backend in cells for pair in range(pairs)]
     try:

@@ -41,6 +41,13 @@ def relative_width(samples):
     return (interval.high - interval.low) / 2 / median
 
 
+def cost(sample):
+    """Its value; more than any where it has none."""
+    case, axes = cells.parse(sample["cell"])
+    value = metric_of(case, axes.get("load")).value(sample) if sample["status"] == "ok" else None
+    return math.inf if value is None else value
+
+
 def spread(samples):
     """How far the first MINIMUM values of one cell on one backend lie from their median, as a logarithm's mean; None
     where there are fewer."""

@@ -6,7 +6,8 @@ later pairs their rounds again. What must be equal is looked at before anything 
 
 import os
 
-from . import calibrating, compare_build, compare_sides, errors, machine, progress, runner, samples, store, turns
+from . import calibrating, compare_build, compare_sides, errors, machine, planning, progress, runner, samples, store
+from . import turns
 from . import run as run_module
 
 ROUNDS = 12
@@ -72,9 +73,10 @@ class _Session:
             store.write_json(os.path.join(path, "machine.json"), document, "machine")
         self._write_plans(paths, duel, "running")
         each = self.request.rounds * self.request.best_of
-        self.display.note("%d cell-backend pairs, %d rounds of %d processes on each side: %d processes; seed %d, results"
-                          " in %s and %s" % (len(cells), self.request.rounds, self.request.best_of,
-                                             2 * len(cells) * each, self.settings.seed, *paths))
+        self.display.note("%d cell-backend pairs, %d rounds of %d processes on each side: %d processes, about %s; seed %d,"
+                          " results in %s and %s" % (
+                              len(cells), self.request.rounds, self.request.best_of, 2 * len(cells) * each,
+                              planning.minutes(turns.estimate(cells, each)), self.settings.seed, *paths))
         state = "interrupted"
         try:
             self._measure(cells, paths)
@@ -85,8 +87,8 @@ class _Session:
         return paths
 
     def _measure(self, cells, paths):
-        variants = [turns.Variant(label, {backend: b.bench.path(backend) for backend in self.backends})
-                    for label, b in enumerate(self.built)]
+        variants = [turns.Variant(label, {backend: b.bench.path(backend) for backend in self.backends}, shown)
+                    for label, (b, shown) in enumerate(zip(self.built, (" A", " B")))]
         stores = [store.Store(path) for path in paths]
         try:
             units = [turns.Unit(*cell) for cell in cells]

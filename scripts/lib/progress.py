@@ -86,10 +86,14 @@ class State:
         self.budget, self.phase = budget, ""
         self.by_cell, self.widths = {}, {}
 
-    def add(self, sample):
+    def add(self, sample, best=False):
+        """best: of the processes of a round the one that costs least counts alone."""
         cell, backend = sample["cell"], sample["backend"]
         results = self.by_cell.setdefault(cell, {}).setdefault(backend, [])
-        results.append(sample)
+        if best and results and results[-1]["round"] == sample["round"]:
+            results[-1] = min(results[-1], sample, key=adaptive.cost)
+        else:
+            results.append(sample)
         width = adaptive.relative_width(results)
         if width is not None:
             self.widths[cell, backend] = width

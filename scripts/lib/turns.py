@@ -9,16 +9,17 @@ import collections
 import random
 import typing
 
-from . import doctor, profiles, runner, session
+from . import costs, doctor, profiles, progress, runner, session
 
 KINDS = session.PAIRED
 
 
 class Variant:
-    """label: its name in this measurement. paths: {backend: executable}."""
+    """label: its name in this measurement. paths: {backend: executable}. shown: what a display puts after a backend's
+    name."""
 
-    def __init__(self, label, paths):
-        self.label, self.paths = label, paths
+    def __init__(self, label, paths, shown=""):
+        self.label, self.paths, self.shown = label, paths, shown
 
 
 def schedule(units, labels, rounds, seed, times=1):
@@ -41,6 +42,56 @@ class Unit(typing.NamedTuple):
     pair: int = 0
 
 
+def estimate(cells, each, labels=2):
+    """Seconds of all: `each` processes of each cell and label, and the pilots. cells: [(cell, backend)]."""
+    return labels * sum(each * (costs.process_seconds(*cell) + costs.BETWEEN_SECONDS) + costs.pilot_seconds(*cell)
+                        for cell in cells)
+
+
+class Outlook:
+    """How far turns are and what is left, for a display. each: processes of each unit and label."""
+
+    def __init__(self, units, labels, each, best):
+        self.state, self.best = progress.State(), best
+        self.left = collections.Counter()       # of (cell, backend): processes
+        for unit in units:
+            self.left[unit[:2]] += labels * each
+        self.pilots = collections.Counter(dict.fromkeys(self.left, labels))
+        self.took = {}                          # {(cell, backend): (processes, their seconds)}
+
+    def piloted(self, cell):
+        """All pilots of a (cell, backend) are done."""
+        self.state.seconds_done += self.pilots.pop(cell) * costs.pilot_seconds(*cell)
+        self._refresh("pilots")
+
+    def begin(self, cells):
+        """The rounds begin; those cells have some."""
+        self.left = collections.Counter({cell: number for cell, number in self.left.items() if cell in cells})
+
+    def passed(self, cell):
+        self.left[cell] -= 1
+
+    def add(self, sample, shown, phase):
+        """shown: the backend's name with the label."""
+        cell, seconds = (sample["cell"], sample["backend"]), sample["wall_ms"] / 1000 + costs.BETWEEN_SECONDS
+        count, whole = self.took.get(cell, (0, 0.0))
+        self.took[cell] = count + 1, whole + seconds
+        self.state.processes += 1
+        self.state.seconds_done += seconds
+        self.state.add(dict(sample, backend=shown), self.best)
+        self._refresh(phase)
+
+    def _refresh(self, phase):
+        self.state.phase = phase
+        self.state.seconds_left = sum(number * self._seconds(cell) for cell, number in self.left.items()) + sum(
+            number * costs.pilot_seconds(*cell) for cell, number in self.pilots.items())
+
+    def _seconds(self, cell):
+        """Of one process: what those before took, or the table says."""
+        count, whole = self.took.get(cell, (0, 0.0))
+        return whole / count if count else costs.process_seconds(*cell) + costs.BETWEEN_SECONDS
+
+
 class Turns:
     """units: what is measured. keep(label, unit, sample): stores one. calibrations: [calibrating.Calibrations], of each
     run that is written."""
@@ -53,21 +104,29 @@ class Turns:
         self.rounds, self.order = {}, 0     # rounds: {(cell, backend): number}
         self.counts = collections.Counter()  # of processes of (label, unit)
         self.over = set()                   # (label, unit) that ended badly once
+        self.outlook, self.phase = None, "pilots"
 
     def run(self, rounds, seed, times=1):
+        self.outlook = Outlook(self.units, len(self.variants), rounds * times, times > 1)
         self._calibrate("first")
         for unit in {unit[:2]: unit for unit in self.units}.values():
             self._pilot(unit)
+            self.outlook.piloted(unit[:2])
+            self.display.update(self.outlook.state, unit.cell)
         left = [unit for unit in self.units if unit[:2] in self.rounds]
+        self.outlook.begin(self.rounds)
         last = None
         for number, unit, label in schedule(left, self.variants, rounds, seed, times):
             if number != last:
-                self.display.note("round %d of %d" % (number + 1, rounds))
+                self.phase = "round %d of %d" % (number + 1, rounds)
+                self.display.note(self.phase)
                 last = number
                 if number == rounds // 2:
                     self._calibrate("middle")
+            self.outlook.passed(unit[:2])
             if (label, unit) not in self.over:
                 self._process(unit, label, number)
+                self.display.update(self.outlook.state, unit.cell)
         self._calibrate("last")
 
     def _calibrate(self, at):
@@ -109,6 +168,7 @@ class Turns:
             self.over.add((label, unit))
             self.display.note(session.complaint(sample))
         self.keep(label, unit, sample)
+        self.outlook.add(sample, unit.backend + self.variants[label].shown, self.phase)
 
 
 def choose(plan):

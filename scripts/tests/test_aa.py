@@ -120,6 +120,15 @@ class Whole(support.Case):
         self.assertTrue(text.endswith(out.getvalue()))
         self.assertIn("uncorrected", out.getvalue())
 
+    def test_what_is_left_and_how_far_the_intervals_are_is_told(self):
+        with mock.patch.object(progress, "PLAIN_SECONDS", 0):
+            _, text = self.run_aa("--filter", "spawn/one/P:1")
+        lines = [line for line in text.splitlines() if " processes, " in line and " left" in line and "round " in line]
+        self.assertEqual(len(lines), 60)
+        self.assertRegex(lines[0], r"^ +\d+ %  round 1 of 10, 1 processes, \d+ s left; last spawn/one/P:1 gt(#2)? \S+ ns$")
+        self.assertRegex(lines[-1], r"^100 %  round 10 of 10, 60 processes, 0 s left, widest \+-\S+ % \(spawn/one/P:1 on"
+                                    r" gt(#2)?\); last spawn/one/P:1 gt \S+ ns \+-\S+ %  gt#2 \S+ ns \+-\S+ %$")
+
     def test_one_that_is_running_or_was_killed_is_no_run_that_anybody_means(self):
         seen, keep = [], store.Store.add
 

@@ -15,7 +15,7 @@ import unittest
 from unittest import mock
 
 from tests import support, synthetic_run as synthetic, variants
-from lib import cells, cli, compare_judge, compare_measure, compare_sides, errors, profiles, turns
+from lib import cells, cli, compare_judge, compare_measure, compare_sides, errors, profiles, progress, turns
 from lib.report_model import Model
 
 WORKFLOW = os.path.join(support.SCRIPTS, "examples", "greenbench-gate.yml")
@@ -56,6 +56,31 @@ class Builds(Measured):
         self.assertEqual(status, errors.FAILED, text)
         self.assertRegex(text, r"regression: spawn/one/P:1 gt: 1\.2\d ")
         self.assertIn("paired by round", text)
+
+    def test_what_is_left_and_how_far_the_intervals_are_is_told(self):
+        a, b = self.builds(1.0)
+        with mock.patch.object(progress, "PLAIN_SECONDS", 0):
+            _, text = self.compare(a, b, *self.filters(), "--replicates", "6", "--best-of", "2")
+        self.assertRegex(text, r"24 processes, about \d+ s; seed 7")
+        lines = [line for line in text.splitlines() if " left" in line and "round " in line]
+        self.assertEqual(len(lines), 24)
+        self.assertRegex(lines[0], "^ +[0-9]+ %  round 1 of 6, 1 processes, [0-9]+ s left; ")
+        self.assertRegex(lines[-1], "^100 %  round 6 of 6, 24 processes, 0 s left, widest ")
+        self.assertRegex(lines[-1], r"gt A \S+ ns \+-\S+ %  gt B \S+ ns \+-\S+ %$")
+
+    def test_what_is_left_counts_down_with_what_processes_take(self):
+        unit = turns.Unit(CELLS[0], "gt")
+        outlook = turns.Outlook([unit], 2, 3, False)
+        outlook.piloted(unit[:2])
+        outlook.begin({unit[:2]: 1})
+        left = []
+        for number in range(6):
+            outlook.passed(unit[:2])
+            outlook.add(synthetic.sample(*unit[:2], 50.0, number, wall_ms=996.0), "gt", "round")
+            left.append(round(outlook.state.seconds_left, 6))
+        self.assertEqual(left, [5.0, 4.0, 3.0, 2.0, 1.0, 0.0])
+        outlook.begin({})
+        self.assertEqual(outlook.left, {})
 
     def test_what_only_a_has_is_named(self):
         a, b = self.builds(1.0)

@@ -83,6 +83,15 @@ class StateTest(support.Case):
         self.assertIn("widest +-2.4 %% (%s on gt)" % ONE, self.state(None).headline())
         self.assertNotIn("widest", self.state(None, 5).headline())
 
+    def test_of_processes_of_a_round_the_fastest_alone_counts(self):
+        state = progress.State()
+        for number in range(6):
+            for ns in (90.0, 50.0 + number, 90.0):
+                state.add(made(ns_per_op=ns, round=number), best=True)
+            state.add(made(ns_per_op=None, status="crashed", round=number), best=True)
+        self.assertEqual([s["ns_per_op"] for s in state.results(ONE)["gt"]], [50.0, 51.0, 52.0, 53.0, 54.0, 55.0])
+        self.assertIn("widest +-4.8 %", state.headline())
+
     def test_an_interval_stands_beside_its_figure_and_tightens(self):
         out = io.StringIO()
         for count, words in ((5, "gt 102 ns"), (6, "gt 102 ns +-2.4 %"), (30, "gt 102 ns +-1.5 %")):
