@@ -95,10 +95,11 @@ def ratio_part(model, question, cells, other, limit, **flags):
 
 
 def fastest(model):
-    """For ratio_part: the fastest of the pthread family on a cell; plain pthread where none is usable."""
+    """For ratio_part: the fastest of the pthread family on a cell, and its first that is unknown where one is; plain
+    pthread where none is usable."""
     def other(cell):
-        rivals = model.rivals(cell)
-        return rivals[0].backend if rivals else PLAIN
+        found = model.unknown_rivals(cell) or model.rivals(cell)
+        return found[0].backend if found else PLAIN
     return other
 
 

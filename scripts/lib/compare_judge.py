@@ -2,7 +2,7 @@
 
 from . import errors, samples, stats
 from .report_cell import Cell, backend_key
-from .report_model import judge
+from .report_model import INCOMPLETE, judge
 from .report_words import ratio_words
 
 MAX_NAMES = 12
@@ -16,7 +16,7 @@ class Row:
         self.a, self.b, self.cell = series_a, series_b, series_a.cell
         self.family = self.cell.family + (series_a.backend, series_b.backend)
         self.free = self.cell.is_free and series_a.backend != series_b.backend   # each places the pair as it likes
-        self.complete = series_a.complete and series_b.complete
+        self.unjudged = None if series_a.complete and series_b.complete else INCOMPLETE
         self.corrected_p = self.corrected_run = self.verdict = None
         self.ratio = None
         self.values = series_a.values, series_b.values      # what the ratio is made of
@@ -35,7 +35,7 @@ class Row:
 
     @property
     def judged(self):
-        return self.ratio is not None and self.complete and not self.ratio.interval.is_range and not self.free
+        return self.ratio is not None and self.unjudged is None and not self.ratio.interval.is_range and not self.free
 
     @property
     def lost(self):

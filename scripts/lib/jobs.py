@@ -4,7 +4,6 @@ from . import costs, profiles
 
 BAD = ("failed", "crashed", "timeout")
 PAIRED = ("timed", "heavy", "six", "few")     # kinds of cells that run in rounds
-REPEATS = 2     # processes of a job whose load was late, all told
 
 
 class Job:
@@ -17,6 +16,7 @@ class Job:
         self.seconds = costs.process_seconds(cell.name, backend, profile)
         self.first_seconds = None
         self.done, self.repeated, self.over = 0, 0, False
+        self.repeats = profiles.repeats(profile, cell)
 
     def needs_pilot(self):
         return costs.is_piloted(self.cell, self.backend) and self.ns_per_round is None and not self.over
@@ -35,7 +35,7 @@ class Job:
     def account(self, sample):
         """One replicate more is there; or it is to be repeated, in the same
         round: the load on a service was late, which is no fault of the service."""
-        if sample["status"] == "invalid" and profiles.is_share(self.cell.name) and self.repeated < REPEATS:
+        if sample["status"] == "invalid" and profiles.is_share(self.cell.name) and self.repeated < self.repeats:
             self.repeated += 1
         else:
             self.done += 1

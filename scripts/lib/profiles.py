@@ -57,6 +57,11 @@ def is_share(cell):
     return case == LOADED_CASE and axes.get("load") != "max"
 
 
+def repeats(profile, cell):
+    """How many processes of a cell on a backend may be repeated because their load was late: as many as it has."""
+    return PROFILES[profile or "default"].replicates.get(cell.kind, 0) if is_share(cell.name) else 0
+
+
 def fixed_rounds(profile, cell):
     """Rounds of a cell that no pilot is asked for; None for the others. A round of a share is a second."""
     if is_share(cell):

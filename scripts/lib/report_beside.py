@@ -3,6 +3,7 @@ things waited in cells whose cost is a time, and results that are neither a time
 
 from . import peers, profiles, stats
 from . import report_blocks as content
+from .report_series import GENERATOR_LIMIT
 from .report_words import count_bytes, figure, interval_words, nanoseconds
 
 CELL = [("cell", True), ("backend", True)]
@@ -116,6 +117,23 @@ def waits(model, cells):
     return [content.Paragraph("How long things waited, medians over the processes; p99.9 from %d values in each on:"
                               % P999_FROM),
             content.Table(header, rows, True)]
+
+
+def generator(model, cells):
+    """How much of its time the load generator worked, where its clients wait for answers."""
+    def columns(series):
+        if series.load_busy is None:
+            return None
+        return [(figure(series.load_busy / 10) + " %", None), ("limited by the load generator" if series.is_limited
+                                                               else "", "why")]
+
+    rows = _lines(model, cells, columns)
+    if not rows:
+        return []
+    return [content.Paragraph("How much of its time the load generator worked, medians over the processes. From %d %% on "
+                              "the figure is the generator's as much as the backend's, and a ratio with it is not judged:"
+                              % (GENERATOR_LIMIT // 10)),
+            content.Table(CELL + [("busy", False), ("", True)], rows, True)]
 
 
 def plain_values(model, cells, header, write, ratios):

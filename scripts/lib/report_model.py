@@ -3,9 +3,10 @@
 Everything is computed from run.samples and nothing else, so whoever has the stored files has the report.
 
 A headline compares gt with the fastest backend of the pthread family on the same cell, hence at the same P and
-placement. The family for Holm's correction is the headlines of one workload at one P and one placement: the
-points of one line of one chart, among which a reader picks. Every line is printed whatever it shows, so nothing
-is picked between lines; how many headlines survive a correction over the whole run is printed beside.
+placement; there is none where one of the family ran and its cost is not known, since it may be the fastest. The
+family for Holm's correction is the headlines of one workload at one P and one placement: the points of one line of
+one chart, among which a reader picks. Every line is printed whatever it shows, so nothing is picked between lines;
+how many headlines survive a correction over the whole run is printed beside.
 """
 
 from . import profiles, stats
@@ -24,14 +25,14 @@ class Comparison:
         self.cell, self.subject, self.other = subject.cell, subject, other
         self.ratio = stats.paired_ratio(subject.by_round, other.by_round)
         self.family = self.cell.family
-        self.complete = subject.complete and other.complete
+        self.unjudged = why_unjudged(subject, other)
         self.corrected_p = self.corrected_run = None
         self.verdict = None
 
     @property
     def judged(self):
         """Counts towards its family: decided by the number of rounds, never by the outcome."""
-        return self.ratio is not None and self.complete and not self.ratio.interval.is_range
+        return self.ratio is not None and self.unjudged is None and not self.ratio.interval.is_range
 
 
 def direction(ratio, subject=SUBJECT):
@@ -45,7 +46,20 @@ def verdict_words(comparison):
     return comparison.verdict
 
 
+def why_not(series):
+    """pthread-pool: 1 of 6 invalid: why"""
+    return "%s: %s" % (series.backend, series.reason)
+
+
 INCOMPLETE = "not judged: some replicates gave no value"
+LIMITED = "not judged: limited by the load generator"
+
+
+def why_unjudged(a, b):
+    """A reason that lies in the series themselves, or None."""
+    if not (a.complete and b.complete):
+        return INCOMPLETE
+    return LIMITED if a.is_limited or b.is_limited else None
 
 
 class Model:
@@ -80,9 +94,16 @@ class Model:
 
     def rivals(self, cell):
         """Usable series of the pthread family, fastest first."""
-        found = [s for b in self.backends if b.startswith(FAMILY_PREFIX)
-                 for s in [self.get(cell, b)] if s is not None and s.usable]
-        return sorted(found, key=lambda s: stats.median(s.values))
+        return sorted((s for s in self._family(cell) if s.usable), key=lambda s: stats.median(s.values))
+
+    def unknown_rivals(self, cell):
+        """Series of the pthread family that ran and whose cost is not known: any of them may be the fastest."""
+        return [s for s in self._family(cell) if s.state == "invalid"]
+
+    def _family(self, cell):
+        """Its series on the cell, whatever became of them."""
+        found = (self.get(cell, b) for b in self.backends if b.startswith(FAMILY_PREFIX))
+        return [s for s in found if s is not None]
 
     def compare(self, cell, subject, other):
         """A Comparison of two backends on a cell, without a verdict; None when no ratio may be formed."""
@@ -106,18 +127,20 @@ class Model:
             return "%s: %s" % (SUBJECT, subject.reason)
         if cell.is_free:
             return "placement left free"
+        unknown = self.unknown_rivals(cell)
+        if unknown:
+            return "which way of OS threads is fastest is not known: %s" % "; ".join(map(why_not, unknown))
         if not self.rivals(cell):
             return self._why_no_rival(cell)
         return "no round has both"
 
     def _why_no_rival(self, cell):
-        found = [self.get(cell, b) for b in self.backends if b.startswith(FAMILY_PREFIX)]
-        reasons = ["%s: %s" % (s.backend, s.reason) for s in found if s is not None and s.state != "skipped"]
-        return "; ".join(reasons) or "no backend of the pthread family runs it"
+        reasons = [why_not(s) for s in self._family(cell) if s.state != "skipped"]
+        return "; ".join(reasons) or "no backend of the pthread family ran it in this profile"
 
     def _headline(self, cell):
         subject, rivals = self.get(cell, SUBJECT), self.rivals(cell)
-        if cell.is_free or subject is None or not subject.usable or not rivals:
+        if cell.is_free or subject is None or not subject.usable or not rivals or self.unknown_rivals(cell):
             return None
         comparison = Comparison(subject, rivals[0])
         return comparison if comparison.ratio is not None else None
@@ -152,8 +175,8 @@ def judge(comparisons, floor):
     for comparison, p in zip(judged, stats.holm([c.ratio.p for c in judged])):
         comparison.corrected_run = p
     for comparison in comparisons:
-        if not comparison.complete:
-            comparison.verdict = INCOMPLETE
+        if comparison.unjudged:
+            comparison.verdict = comparison.unjudged
         else:
             p = comparison.corrected_p if comparison.judged else 1.0
             comparison.verdict = stats.verdict(comparison.ratio, p, floor)

@@ -15,6 +15,7 @@ import collections
 from . import profiles, stats
 
 KERNEL_MEMORY_FROM = 1000
+GENERATOR_LIMIT = 900      # permille of its time
 MEMORY_PARTS = ("user_bytes", "page_table_bytes", "kernel_stack_bytes", "slab_bytes")
 
 
@@ -64,6 +65,11 @@ def _user_bytes_per_task(sample):
     if not memory or not memory.get("n") or not isinstance(memory.get("user_bytes"), int):
         return None
     return memory["user_bytes"] / memory["n"] if memory["user_bytes"] > 0 else None
+
+
+def _load_busy(sample):
+    busy = (sample.get("env") or {}).get("load_busy_permille")
+    return busy if isinstance(busy, int) and not isinstance(busy, bool) and 0 <= busy <= 1000 else None
 
 
 def metric_of(workload, load=None):
@@ -153,6 +159,18 @@ class Series:
     @property
     def complete(self):
         return len(self.good) == len(self.samples) == len(self.values)
+
+    @property
+    def load_busy(self):
+        """In a closed loop of clients, how much of its time the load generator worked: the median of the permille, or
+        None."""
+        return self.median_of(_load_busy) if self.metric.kind == "time" else None
+
+    @property
+    def is_limited(self):
+        """The clients could hardly have asked for more: the figure is theirs as much as the backend's."""
+        busy = self.load_busy
+        return busy is not None and busy >= GENERATOR_LIMIT
 
     def median_of(self, get):
         """The median of get(sample) over the good samples, or None where it is never known."""

@@ -34,7 +34,7 @@ def group(model, workloads):
         blocks.append(content.Paragraph("CPU time/op of wake/unpark is that of a wake-up: without what the waking task "
                                         "spends on waiting."))
     blocks += _shares(model, timed)
-    blocks += report_beside.harness(model, timed)
+    blocks += report_beside.generator(model, timed) + report_beside.harness(model, timed)
     blocks += report_beside.alone(model, timed) + report_beside.waits(model, timed)
     blocks += report_beside.speedups(model, [c for c in timed if c.group == "parallel"])
     blocks += report_beside.idle(model, model.of_workload("wake/idle") if "wake/idle" in workloads else [],

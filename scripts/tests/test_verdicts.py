@@ -9,7 +9,7 @@ sys.path[:0] = [os.path.join(HERE, ".."), HERE]
 
 import hostile  # noqa: E402
 import synthetic_run as synthetic  # noqa: E402
-from lib import report_model, report_words, samples, stats, verdicts  # noqa: E402
+from lib import claims_parts, report_model, report_tables, report_words, samples, stats, verdicts  # noqa: E402
 
 
 def run_of(lines):
@@ -89,6 +89,47 @@ class Headline(unittest.TestCase):
         for lines in (self.late(cell, (9,))[:-1], [dict(s, status="invalid", reason="late") for s in self.late(cell, (2,))]):
             model = model_of(series(cell, "gt", 50), lines)
             self.assertEqual(model.get(model.cells[0], "pthread").state, "invalid")
+
+    def test_no_headline_while_one_of_the_family_is_invalid(self):
+        """It may be the fastest: the next one must not be called so."""
+        for cell, backend in (("io/rest/load:max/P:1", "pthread-pool"), ("switch/yield_multi/n:100/P:2", "pthread-futex")):
+            others = [series(cell, "gt", 50), series(cell, "pthread", 500)]
+            good = series(cell, backend, 90)
+            self.assertEqual(model_of(*others, good).headlines[0].other.backend, backend)
+            model = model_of(*others, good[:-1] + [dict(good[-1], status="invalid", reason="late")])
+            self.assertEqual(model.headlines, [])
+            self.assertEqual(model.why_no_headline(model.cells[0]),
+                             "which way of OS threads is fastest is not known: %s: 1 of 10 invalid: late" % backend)
+            self.assertNotIn("fastest OS-thread way", "\n".join(verdicts.lines(model.run, every=True)))
+            self.assertIsNone(model.compare(model.cells[0], "gt", claims_parts.fastest(model)(model.cells[0])))
+
+    def test_the_threads_that_were_not_planned_are_said_to_be_so(self):
+        cell = "parallel/nqueens/n:10/P:2"
+        model = model_of(series(cell, "gt", 50), series("spawn/one/P:1", "pthread", 500))
+        self.assertEqual(model.why_no_headline(model.get(report_model.Cell(cell), "gt").cell),
+                         "no backend of the pthread family ran it in this profile")
+
+    def test_a_figure_of_the_load_generator_is_not_judged(self):
+        cell = "io/echo/c:16/P:1"
+
+        def busy(backend, base, permille):
+            return series(cell, backend, base, env={"P": 1, "load_busy_permille": permille})
+        for mine, theirs, expected in ((899, 899, stats.DIFFERS), (900, 100, report_model.LIMITED),
+                                       (100, 950, report_model.LIMITED), (True, "950", stats.DIFFERS)):
+            model = model_of(busy("gt", 50, mine), busy("pthread", 500, theirs))
+            self.assertEqual((model.headlines[0].verdict, model.count(stats.DIFFERS)),
+                             (expected, int(expected == stats.DIFFERS)))
+        model = model_of(busy("gt", 50, 950), busy("pthread", 500, 300))
+        blocks = report_tables.group(model, ["io/echo"])
+        rows = [row for block in blocks if getattr(block, "header", [])[2:3] == [("busy", False)] for row in block.rows]
+        self.assertEqual([[text for text, _ in row[1:]] for row in rows],
+                         [["gt", "95.0 %", "limited by the load generator"], ["pthread", "30.0 %", ""]])
+
+    def test_a_load_that_is_given_keeps_no_generator_busy(self):
+        cell = "io/rest/load:50/P:1"
+        told = dict.fromkeys(("p50", "p90", "p99", "p999", "max", "count"), 9)
+        found = series(cell, "gt", 50, env={"load_busy_permille": 999}, latency=told)
+        self.assertFalse(model_of(found).get(report_model.Cell(cell), "gt").is_limited)
 
     def test_processes_of_a_round_pair_in_their_order(self):
         cell = "switch/yield/n:2/P:1"
