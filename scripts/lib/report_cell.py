@@ -22,6 +22,10 @@ class Cell:
         value = self.axes.get(key, "")
         return int(value) if value.isdigit() and len(value) < 19 else None
 
+    def numbers(self):
+        """The values of its axes of numbers but P, in the order of NUMERIC_AXES."""
+        return tuple(self.number(key) or 0 for key in NUMERIC_AXES if key != "P")
+
     @property
     def place(self):
         return self.axes.get("place", "")
@@ -38,9 +42,8 @@ class Cell:
     def sort_key(self):
         group = GROUP_ORDER.index(self.group) if self.group in GROUP_ORDER else len(GROUP_ORDER)
         place = PLACE_ORDER.index(self.place) if self.place in PLACE_ORDER else len(PLACE_ORDER)
-        numbers = tuple(self.number(key) or 0 for key in NUMERIC_AXES if key != "P")
         return (group, self.group, self.workload, self.axes.get("temp", ""), self.number("P") or 0, place,
-                numbers, self.name)
+                self.numbers(), self.name)
 
     def label(self):
         """The name without its group, for a chart's row."""

@@ -32,7 +32,7 @@ def sentences(model):
         if headlines:
             chosen = max(headlines, key=lambda h: sum(h.cell.axes.get(k) == v for k, v in axes.items()))
             exact = all(chosen.cell.axes.get(k) == v for k, v in axes.items())
-            found.append(sentence(model, chosen, what if exact else phrase(workload)))
+            found.append(sentence(model, chosen, what if exact else phrase(chosen.cell)))
     return found + capacities(model)
 
 

@@ -63,13 +63,21 @@ OPERATIONS = {
                         "tasks alive at once"),
 }
 
+# Where the value of an axis makes another cost of a workload: <workload, axis, value>: phrase.
+PHRASES = {
+    ("io/rest", "load", "max"): "each answer of a service that is asked again at once",
+}
+
 
 def operation(workload):
     return OPERATIONS.get(workload, ("one operation of " + workload, workload))[0]
 
 
-def phrase(workload):
-    return OPERATIONS.get(workload, ("", workload))[1]
+def phrase(cell):
+    """How a sentence about a report_cell.Cell begins."""
+    other = [words for (workload, key, value), words in PHRASES.items()
+             if cell.workload == workload and cell.axes.get(key) == value]
+    return other[0] if other else OPERATIONS.get(cell.workload, ("", cell.workload))[1]
 
 
 # --- text of unknown origin -----------------------------------------------------------------------

@@ -3,8 +3,9 @@
     lines(run)              what a terminal shows after a run: what failed, one sentence for each family, limits
     lines(run, every=True)  one sentence for each headline
 
-A family (one workload at one P and placement) is represented by its headline with the largest n (or bytes, cap),
-warm before cold; the choice looks at names only, never at figures. The others are in the report.
+A family (one workload at one P and placement) is represented by its headline with the largest numbers (n first, then
+the other axes in their order), warm before cold; the choice looks at names only, never at figures. The others are in
+the report.
 """
 
 from . import stats
@@ -29,7 +30,7 @@ def representatives(model):
     chosen = {}
     for headline in model.headlines:
         cell = headline.cell
-        key = (cell.number("n") or cell.number("bytes") or cell.number("cap") or 0, cell.axes.get("temp") == "warm")
+        key = (cell.numbers(), cell.axes.get("temp") == "warm")
         best = chosen.get(cell.family)
         if best is None or key > best[0]:
             chosen[cell.family] = (key, headline)
@@ -42,7 +43,7 @@ def sentence(model, headline):
     cell, other = headline.cell, headline.other
     write = count_bytes if other.metric.kind == "bytes" else nanoseconds
     text = "%s (%s): %s %s, fastest OS-thread way %s %s: %s, %s" % (
-        phrase(cell.workload), cell.name, SUBJECT, write(stats.median(headline.subject.values)), other.backend,
+        phrase(cell), cell.name, SUBJECT, write(stats.median(headline.subject.values)), other.backend,
         write(stats.median(other.values)), ratio_words(headline.ratio), verdict_words(headline))
     if other.backend == PLAIN:
         return text

@@ -39,6 +39,7 @@ CELLS = (
     "memory/parked/n:10000/P:2",
     "parallel/nqueens/n:8/P:2",
     "io/echo/c:16/P:1",
+    "io/echo/c:1000/P:1",
     "io/rest/load:max/P:1",
     "io/held/n:1000/P:1",
 )
@@ -65,7 +66,7 @@ def row(model, name):
     """One cell as a row, with what each way of doing it costs; says so when the run has no ratio."""
     cell = Cell(name)
     headline = model.headline(cell)
-    what = "%s (`%s`)" % (phrase(cell.workload), name)
+    what = "%s (`%s`)" % (phrase(cell), name)
     if headline is None:
         return "| %s | %s | - | - | %s | %s | %s |" % (
             what, cost(model, cell, SUBJECT), "no ratio" if model.get(cell, SUBJECT) else "not in this run",

@@ -9,7 +9,7 @@ sys.path[:0] = [os.path.join(HERE, ".."), HERE]
 
 import hostile  # noqa: E402
 import synthetic_run as synthetic  # noqa: E402
-from lib import claims_parts, report_model, report_tables, report_words, samples, stats, verdicts  # noqa: E402
+from lib import claims_parts, report_lead, report_model, report_tables, report_words, samples, stats, verdicts  # noqa: E402
 
 
 def run_of(lines):
@@ -217,6 +217,26 @@ class Lines(unittest.TestCase):
                 line["ns_per_op"] *= 1e5
         after = [h.cell.name for h in verdicts.representatives(report_model.Model(run_of(lines)))]
         self.assertEqual(before, after)
+
+    def test_the_largest_cell_stands_for_its_family_on_every_axis(self):
+        for small, large in (("switch/working_set/n:16/kib:4/P:1", "switch/working_set/n:16/kib:256/P:1"),
+                             ("channel/select/k:2/P:2", "channel/select/k:8/P:2"), ("io/echo/c:16/P:1", "io/echo/c:1000/P:1"),
+                             ("wake/idle/n:9/P:2", "wake/idle/n:10/P:2"),
+                             ("sync/mutex/n:2/cs:1000/P:1", "sync/mutex/n:100/cs:0/P:1"),
+                             ("channel/prod_cons/p:1/c:1/cap:1024/P:2", "channel/prod_cons/p:4/c:4/cap:128/P:2"),
+                             ("spawn/storm/n:9/temp:cold/P:1", "spawn/storm/n:9/temp:warm/P:1")):
+            for order in ((small, large), (large, small)):
+                model = model_of(*[series(name, b, t) for name in order for b, t in (("gt", 50), ("pthread", 500))])
+                self.assertEqual([h.cell.name for h in verdicts.representatives(model)], [large])
+
+    def test_a_closed_loop_of_a_service_is_not_said_to_be_a_lateness(self):
+        told = dict.fromkeys(("p50", "p90", "p99", "p999", "max", "count"), 90)
+        for load, late in (("50", True), ("max", False)):
+            cell = "io/rest/load:%s/P:1" % load
+            model = model_of(series(cell, "gt", 50, latency=told), series(cell, "pthread", 500, latency=told))
+            words = verdicts.sentence(model, model.headlines[0]) + report_lead.sentences(model)[0]
+            self.assertEqual("how late" in words.lower(), late, words)
+            self.assertEqual("gt 90.0 ns" in words, late, words)
 
     def test_no_ratio_at_all_is_said(self):
         self.assertIn("no ratio", verdicts.lines(model_of(series("spawn/one/P:1", "gt", 50)).run)[-1])
