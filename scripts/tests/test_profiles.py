@@ -102,9 +102,16 @@ class ProfileTest(support.Case):
         for name, cell in names("default", two_cpus()).items():
             offered = "pthread-pool" in cell.backends
             if cells.parse(name)[0] in profiles.POOL_CASES:
-                self.assertEqual(offered, "nqueens/n:10/" not in name, name)
+                self.assertTrue(offered, name)
             else:
                 self.assertFalse(offered, name)
+
+    def test_the_problem_of_queens_is_solved_by_every_backend(self):
+        for profile in ("default", "full"):
+            for name, cell in names(profile, two_cpus()).items():
+                if name.startswith("parallel/nqueens/"):
+                    self.assertEqual((cell.backends, cell.once), (profiles.BACKENDS, ()), name)
+                    self.assertGreaterEqual(profiles.PROFILES[profile].replicates.get(cell.kind, 6), 6, name)
 
     def test_a_remedy_is_switched_off_only_where_there_is_a_switch(self):
         found = names("default", two_cpus())
