@@ -32,8 +32,9 @@ def add_arguments(parser):
                         help="spin budget before sleeping, gt and pthread-futex (default: %(default)s)")
     parser.add_argument("--mem", type=number(1 << 20, 1 << 50), metavar="BYTES",
                         help="memory budget of a cell (default: half of what is free)")
-    parser.add_argument("--watchdog", type=number(1, 86400), default=120, metavar="SECONDS",
-                        help="a process is killed after this time (default: %(default)s)")
+    parser.add_argument("--watchdog", type=number(1, 86400), metavar="SECONDS",
+                        help="a process is killed after this time (default: %d, in profile full %d)"
+                        % (profiles.WATCHDOG_SECONDS, profiles.PROFILES["full"].watchdog_seconds))
     parser.add_argument("--time", type=duration, metavar="TIME",
                         help="measure for about so long, such as 90s, 10m or 1h: each cell gets 6 replicates, then the"
                         " time goes where intervals should be widest")

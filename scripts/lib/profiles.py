@@ -48,6 +48,7 @@ TARGET_MS = 60
 SPIN_NS = 50_000
 CHEAP_MS = 150         # a process above this is heavy
 CAPACITY_SECONDS = 20  # time budget of memory/capacity where a profile does not say less
+WATCHDOG_SECONDS = 120 # where a profile does not say more
 PIDS_RESERVE = 1000    # processes left to the session whose cgroup limits them, but in profile full
 
 
@@ -82,11 +83,13 @@ class Profile:
     being asked for, where they are built. load_seconds: of one process of a
     service under load. peer_replicates: peers run in that
     many rounds at most, so that they take less of the time. capacity_seconds: the
-    time budget of a process that creates tasks until something ends it."""
+    time budget of a process that creates tasks until something ends it.
+    watchdog_seconds: after which a process counts as hung."""
 
     def __init__(self, replicates, limit_seconds, rows, beside=(), load_seconds=1, peer_replicates=None,
-                 capacity_seconds=CAPACITY_SECONDS):
+                 capacity_seconds=CAPACITY_SECONDS, watchdog_seconds=WATCHDOG_SECONDS):
         self.replicates, self.limit_seconds, self.rows, self.beside = replicates, limit_seconds, rows, beside
+        self.watchdog_seconds = watchdog_seconds
         self.load_seconds, self.peer_replicates, self.capacity_seconds = load_seconds, peer_replicates, capacity_seconds
 
 
@@ -98,7 +101,8 @@ def _counts(cheap, heavy, capacity):
 PROFILES = {
     "quick": Profile(_counts(6, 6, 1), 90, profile_rows.quick()),
     "default": Profile(_counts(10, 6, 1), 480, profile_rows.default(), ("go",), peer_replicates=6, capacity_seconds=10),
-    "full": Profile(_counts(20, 10, 3), 3600, profile_rows.full(), ("go",), 10),
+    "full": Profile(_counts(20, 10, 3), 3600, profile_rows.full(), ("go",), 10,
+                    watchdog_seconds=300),   # two million threads, one after the other, take 100 to 150 s
     "peers": Profile(_counts(10, 6, 1), 1800, profile_rows.peers()),
 }
 

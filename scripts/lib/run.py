@@ -12,8 +12,6 @@ from . import bench as bench_module
 from . import calibrating, errors, machine, peers, planning, profiles, progress, runner, samples, session, store
 from .planfile import PlanFile
 
-WATCHDOG_SECONDS = 120
-
 
 class Settings:
     """What a run is asked to do; the attributes carry the option names."""
@@ -25,7 +23,8 @@ class Settings:
         self.with_peers = False
         self.group = None       # only this group: a target of the Meson flow
         self.machine = self.output = self.bench_dir = self.seed = self.mem = None
-        self.spin_ns, self.watchdog = profiles.SPIN_NS, WATCHDOG_SECONDS
+        self.spin_ns = profiles.SPIN_NS
+        self.watchdog = None    # seconds; the profile's
         self.allow_debug = self.no_report = False
         self.time = None        # seconds to spend, where not the profile says when to end
         self.resume = None      # the folder of a run to go on with; "": the newest that is not finished
@@ -34,6 +33,7 @@ class Settings:
             if not hasattr(self, key):
                 raise ValueError(key)
             setattr(self, key, value)
+        self.watchdog = self.watchdog or profiles.PROFILES[self.profile].watchdog_seconds
         self.output = self.output or os.path.join(root, "results", "local")
         self.bench_dir = self.bench_dir or bench_module.default_dir(root)
         if self.seed is None:

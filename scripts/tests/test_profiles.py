@@ -6,7 +6,7 @@ import types
 import unittest
 
 from tests import support
-from lib import cells, costs, coverage, jobs, peers, planfile, planning, profiles, recorded, samples, schema, session
+from lib import cells, costs, coverage, jobs, peers, planfile, planning, profiles, recorded, run, samples, schema, session
 from lib.errors import UsageError
 
 TWO_CPUS = {"smt": "one thread per core", "same-llc": True, "cross-llc": "one cache",
@@ -168,6 +168,19 @@ class ProfileTest(support.Case):
         self.assertLess(440 - as_planned, sum(s for _, s in costs.around_seconds("default", found)))
         self.assertGreater(440 - as_planned, costs.report_seconds(2000))
         self.assertEqual(costs.seconds_left("default", found, 48), as_planned - 8)
+
+    def test_no_process_is_expected_to_take_as_long_as_the_watchdog_allows(self):
+        for profile, data in profiles.PROFILES.items():
+            for cell in self.with_peers(profile):
+                for backend in cell.backends:
+                    seconds = costs.process_seconds(cell.name, backend, profile)
+                    self.assertLess(costs.MARGIN * seconds, data.watchdog_seconds, "%s %s" % (cell.name, backend))
+        slowest = costs.process_seconds("spawn/storm/n:1000000/temp:warm/P:2", "pthread", "full")
+        self.assertGreater(slowest, profiles.WATCHDOG_SECONDS / 2)
+
+    def test_the_watchdog_is_the_profiles_unless_it_is_given(self):
+        for options, expected in (({}, 120), ({"profile": "full"}, 300), ({"profile": "full", "watchdog": 7}, 7)):
+            self.assertEqual(run.Settings(self.dir, **options).watchdog, expected)
 
     def test_a_backend_that_runs_once_costs_one_process_and_no_pilot(self):
         cell = profiles.Cell("spawn/storm/n:1000000/temp:warm/P:2", "six", ("gt", "pthread"), {}, once=("pthread",))
