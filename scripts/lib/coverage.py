@@ -29,6 +29,9 @@ NOT_BUILT = (
         ("spawn/parked_storm/temp:cold", "in profiles full and peers only: it touches its memory first"),
         ("switch/handoff P > 2", "pairs run on 1 or 2 CPUs"),
         ("spin budget sweep 0, 5, 100 us", "one value per run: --spin-ns"),
+        ("stack/*: the deepest call on a default stack", "from 64 KiB on a task has a reserve of twice the depth"),
+        ("stack:64k but in memory/parked", "in no profile: pthread-futex has 64 KiB in every cell"),
+        ("io/*, stack/*: P = all CPUs", "in no profile: clients need a CPU, and deep calls are made one by one"),
         ("parallel/fib on the pool", "its tasks wait for each other; by continuation it would be another program"),
     )),
     ("in profile full only, of the default profile's cells", (
@@ -44,8 +47,23 @@ NOT_BUILT = (
         ("wake/unpark delay:10000, and left free", "delay:1000 has the worker asleep as well"),
         ("sync/counter n:100, and at P:1; sync/mutex with work inside", "n:2 at P = all CPUs"),
         ("io c:10000; io/rest load:25, load:80", "load:50 and load:max stand for them"),
+        ("spawn/tree n:1e3 and 1e4, channel/sieve, wake/timer: P:1", "P = all CPUs stands for them"),
+    )),
+    ("in profile full", (
+        ("io/rest at five rates for 10 s", "three rates, and a closed loop, for 1 s"),
+        ("parallel/fib n:30 with a recorded cut-off", "without one; threads run once, to their limit"),
+        ("switch/yield n:1e5 on threads", "more than can be alive under the usual limits"),
+    )),
+    ("smaller or gone in profile quick", (
+        ("spawn/tree n:1000, channel/sieve k:100", "n:100 and k:20"),
+        ("parallel/fib n:16, parallel/nqueens n:8", "n:14 and n:6"),
+        ("switch/yield n:1000 on threads", "n:2 has them"),
+        ("memory/*, stack/retained, wake/hog, wake/idle, syscall/*", "one process each, and no interval"),
+        ("spawn/storm cold, channel/ping_pong cap:1, by:atomic", "in the default profile"),
+        ("memory/capacity, io/rest, io/held", "in the default profile"),
     )),
     ("backends", (
+        ("pthread at the default timer slack of 50 us", "every backend has 1 us: BIAS.md says what that does"),
         ("go: switch/line", "a goroutine cannot be bound to a CPU"),
         ("boost_fiber, st on several CPUs", "one OS thread each"),
         ("gt tuned beyond memory/parked stack:small", "never part of a headline"),

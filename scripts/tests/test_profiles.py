@@ -93,6 +93,18 @@ class ProfileTest(support.Case):
         plan = planning.make("default", two_cpus(), ("gt",))
         self.assertIn(("parallel/nqueens/n:8/P:2/place:scatter", "gt", profiles.NO_CHOICE % 2), plan.skipped)
 
+    def test_what_quick_has_smaller_is_named_with_the_size_that_it_has(self):
+        named = dict(line for kind, items in coverage.NOT_BUILT if "quick" in kind for line in items)
+        text = "\n".join("%s %s" % line for line in named.items())
+        smaller = {"spawn/tree": "n:100", "channel/sieve": "k:20", "parallel/fib": "n:14", "parallel/nqueens": "n:6"}
+        for case, size in smaller.items():
+            self.assertEqual({n.split("/")[2] for n in names("quick", two_cpus()) if n.startswith(case + "/")}, {size})
+            self.assertIn(case, text)
+            self.assertRegex(text, r"\b%s\b" % size)
+        once = {cells.parse(n)[0] for n, c in names("quick", two_cpus()).items() if c.kind == "once"}
+        line = next(what for what, why in named.items() if "one process each" in why)
+        self.assertEqual({c for c in once if not (c in line or c.split("/")[0] + "/*" in line)}, set())
+
     def test_the_nearest_pair_stands_for_all_in_quick(self):
         found = names("quick", profiles.Machine(8, {"smt": True, "same-llc": "none", "cross-llc": True}))
         pairs = [n for n in found if n.startswith("switch/handoff")]
