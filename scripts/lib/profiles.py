@@ -41,6 +41,18 @@ HARNESS_CELLS = {
     "sync/counter": "sync/counter/n:1/by:mutex/P:1",
     "parallel/fib": "parallel/fib/n:16/P:1",
 }
+# Loops that cannot run without their operation, and the one that does about as
+# much in a turn: its cost is an estimate of theirs.
+HARNESS_LIKE = {
+    "spawn/parked_storm": "spawn/storm",
+    "spawn/tree": "spawn/storm",
+    "switch/yield_multi": "switch/yield",
+    "switch/handoff": "channel/prod_cons",
+    "channel/ping_pong": "channel/prod_cons",
+    "channel/select": "channel/prod_cons",
+    "channel/sieve": "channel/prod_cons",
+}
+HARNESS_MANY = ("channel/sieve",)          # whose operation is many turns: as many as messages were sent
 HARNESS_REPLICATES, HARNESS_TARGET_MS = 3, 20
 HARNESS_SHARE, HARNESS_NS = 0.02, 0.3      # of a figure, whichever is larger: below it is not shown
 

@@ -8,8 +8,9 @@ from .report_words import count_bytes, figure, interval_words, nanoseconds
 
 CELL = [("cell", True), ("backend", True)]
 HARNESS = ("One turn of the loop without its operation (a spawn is a call, a yield and a lock are nothing, a channel "
-           "counts) takes: %s. It is part of every backend's figures alike and is never subtracted. It is negligible up "
-           "to 2 %% of a figure, or 0.3 ns. %s")
+           "counts) takes: %s.%s It is part of every backend's figures alike and is never subtracted. It is negligible "
+           "up to 2 %% of a figure, or 0.3 ns. %s")
+ESTIMATE = " “About” is an estimate: a loop that cannot run without its operation, by one that does as much in a turn."
 P999_FROM = 10_000
 WAITS = ("p50", "p90", "p99", "p999", "max")
 
@@ -50,25 +51,47 @@ def alone(model, cells):
 
 def harness(model, cells):
     """What the loop itself takes of the figures, where that is more than a fiftieth and more than 0.3 ns."""
-    found = {c.workload: model.harness[c.workload] for c in cells if c.workload in model.harness}
-    if not found:
+    measured = [c for c in dict.fromkeys(c.workload for c in cells) if c in model.harness]
+    likes = [c for c in dict.fromkeys(c.workload for c in cells) if _like(model, c)]
+    if not measured and not likes:
         return []
 
     def columns(series):
-        if not series.usable or series.cell.workload not in found:
+        own = _loop_ns(model, series) if series.usable else None
+        figure_ns = stats.median(series.values) if own else None
+        if not own or own <= max(profiles.HARNESS_SHARE * figure_ns, profiles.HARNESS_NS):
             return None
-        figure_ns, own = stats.median(series.values), found[series.cell.workload]
-        if own <= max(profiles.HARNESS_SHARE * figure_ns, profiles.HARNESS_NS):
-            return None
-        return [(nanoseconds(figure_ns), None), (nanoseconds(own), None), (figure(100 * own / figure_ns) + " %", None)]
+        about = "about " if series.cell.workload in likes else ""
+        return [(nanoseconds(figure_ns), None), (about + nanoseconds(own), None),
+                ("%s%s %%" % (about, figure(100 * own / figure_ns)), None)]
 
-    words = ", ".join("%s %s" % (case, nanoseconds(ns)) for case, ns in found.items())
+    words = ["%s %s" % (case, nanoseconds(model.harness[case])) for case in measured]
+    words += ["%s about %s%s, as %s" % (case, nanoseconds(model.harness[_like(model, case)]),
+                                        " a message" if case in profiles.HARNESS_MANY else "", _like(model, case))
+              for case in likes]
     rows = _lines(model, cells, columns)
     where = "It is more than that in these cells:" if rows else "It is nowhere more than that."
-    blocks = [content.Paragraph(HARNESS % (words, where))]
+    blocks = [content.Paragraph(HARNESS % ("; ".join(words), ESTIMATE if likes else "", where))]
     if rows:
         blocks.append(content.Table(CELL + [("time/op", False), ("loop alone", False), ("share", False)], rows, True))
     return blocks
+
+
+def _like(model, workload):
+    """The case whose loop stands for that of another; None where it has one of its own, or none was measured."""
+    like = profiles.HARNESS_LIKE.get(workload)
+    return like if workload not in model.harness and like in model.harness else None
+
+
+def _loop_ns(model, series):
+    """Of one operation; an estimate where another loop stands for it. None where nothing is known."""
+    workload = series.cell.workload
+    own = model.harness.get(workload, model.harness.get(_like(model, workload)))
+    if own is None or workload not in profiles.HARNESS_MANY:
+        return own
+    turns = series.median_of(lambda s: s["ledger"]["sent"] / s["operations"]
+                             if s["operations"] and s["ledger"] and s["ledger"].get("sent") else None)
+    return own * turns if turns else None
 
 
 def speedups(model, cells):

@@ -9,7 +9,7 @@ sys.path[:0] = [os.path.join(HERE, ".."), HERE]
 
 import hostile  # noqa: E402
 import synthetic_run as synthetic  # noqa: E402
-from lib import claims_parts, report_lead, report_model, report_tables, report_words, samples, stats, verdicts  # noqa: E402
+from lib import claims_parts, report_beside, report_lead, report_model, report_tables, report_words, samples, stats, verdicts  # noqa: E402
 
 
 def run_of(lines):
@@ -250,6 +250,42 @@ class Lines(unittest.TestCase):
                 with self.subTest(string=ascii(string)):
                     self.assertEqual(hostile.controls_in(line + "\n"), [])
                     self.assertEqual(len(line.splitlines()), 1)
+
+
+class Harness(unittest.TestCase):
+    LOOP = "channel/prod_cons/p:1/c:1/cap:128/P:1"
+
+    def shown(self, cell, base, loops=(LOOP,), **changes):
+        """(paragraph, rows without the cell) of what the loop takes."""
+        model = model_of(series(cell, "gt", base, **changes), *[series(loop, "null", 4, 3) for loop in loops])
+        blocks = report_beside.harness(model, model.cells)
+        return blocks[0].text if blocks else "", [[text for text, _ in row[2:]] for b in blocks[1:] for row in b.rows]
+
+    def test_a_loop_of_its_own_is_no_estimate(self):
+        text, rows = self.shown(self.LOOP, 20)
+        self.assertEqual(rows, [["20.1 ns", "4.00 ns", "19.9 %"]])
+        self.assertNotIn("About", text)
+
+    def test_another_loop_stands_for_one_that_cannot_run_alone_and_is_called_an_estimate(self):
+        for cell in ("channel/ping_pong/cap:0/P:1/place:same-pu", "switch/handoff/P:1/place:same-pu", "channel/select/k:2/P:1"):
+            text, rows = self.shown(cell, 20)
+            self.assertEqual(rows, [["20.1 ns", "about 4.00 ns", "about 19.9 %"]])
+            self.assertIn("%s about 4.00 ns, as channel/prod_cons" % report_model.Cell(cell).workload, text)
+            self.assertIn("“About” is an estimate", text)
+        self.assertIn("as spawn/storm", self.shown("spawn/tree/n:1000/P:2", 20, ["spawn/storm/n:1000/temp:warm/P:1"])[0])
+
+    def test_a_prime_of_a_sieve_takes_a_turn_for_each_message(self):
+        ledger = {"sent": 60000 * 100, "delivered": 60000 * 100}
+        self.assertEqual(self.shown("channel/sieve/k:100/P:2", 2000, ledger=ledger)[1],
+                         [["2.01 us", "about 400 ns", "about 19.9 %"]])
+        self.assertEqual(self.shown("channel/sieve/k:100/P:2", 2000, ledger=None)[1], [])
+
+    def test_what_is_small_or_unknown_is_not_shown(self):
+        cell = "channel/ping_pong/cap:0/P:2/place:same-llc"
+        self.assertIn("nowhere more", self.shown(cell, 250)[0])
+        self.assertEqual(self.shown(cell, 250)[1], [])
+        self.assertEqual(self.shown(cell, 20, ()), ("", []))
+        self.assertEqual(self.shown("wake/timer/n:100/P:2", 20), ("", []))
 
 
 class Figures(unittest.TestCase):
