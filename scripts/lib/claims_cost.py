@@ -24,7 +24,7 @@ def stack_size(model):
     interval = interval_of(series)
     words = "%s (%s), %s%s" % (value_words(series), interval_words(interval, count_bytes), cell.name,
                                port_words(model, cell))
-    return parts + [Part(question, below(interval, 8 * KIB), words, [cell])]
+    return parts + [Part(question, below(interval, 8 * KIB, True), words, [cell])]
 
 
 def _thread_memory(model):
@@ -173,7 +173,7 @@ def _grows(model):
         count_bytes(depth), count_bytes(stats.median(parked.values)), interval_words(rest, count_bytes))
     if thread and usable(model, cell, PLAIN):
         words += "; pthread %s deep, and %s while it waits" % (count_bytes(depth), count_bytes(stats.median(thread.values)))
-    return Part(question, below(rest, depth / DEPTHS), words, [cell, parked_cell])
+    return Part(question, below(rest, depth / DEPTHS, True), words, [cell, parked_cell])
 
 
 def _share_kept(series):
@@ -193,7 +193,7 @@ def _shrinks(model):
         figure(100 * stats.median(series.values) / cell.number("bytes")),
         interval_words(share.map(lambda v: 100 * v), lambda v: figure(v) + " %"),
         "; go (port) %s" % count_bytes(stats.median(port.values)) if port else "")
-    return Part(question, below(share, 0.5), words, [cell])
+    return Part(question, below(share, 0.5, True), words, [cell])
 
 
 def _thread_is_fixed(model):
@@ -236,7 +236,7 @@ def _exhausts(model, backend, ram):
     if series is None or isinstance(ram, bool) or not isinstance(ram, int) or ram <= 0:
         return missing(question, "needs io/held/n:1000 and the size of the memory", decisive=thread)
     each, held = interval_of(series), 1000 * stats.median(series.values)
-    state = below(each.map(lambda v: 1000 * v), ram / 2)
+    state = below(each.map(lambda v: 1000 * v), ram / 2, True)
     words = "%s of %s, %s a request (%s)%s" % (
         count_bytes(held), count_bytes(ram), count_bytes(held / 1000), interval_words(each, count_bytes),
         "" if thread else port_words(model, cell))

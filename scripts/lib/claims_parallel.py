@@ -1,8 +1,8 @@
 """The claims about several CPUs: slower on more, M on N, counters, locks."""
 
 from . import peers, stats
-from .claims_parts import (BESIDE, NO, UNDECIDED, YES, Part, below, missing, over_cpus, together, usable,
-                           value_words)
+from .claims_parts import (BESIDE, NO, UNDECIDED, YES, Part, below, missing, opposite, over_cpus, together,
+                           usable, value_words)
 from .report_model import PLAIN, SUBJECT
 from .report_words import figure, interval_words, nanoseconds, ratio_words
 
@@ -35,7 +35,9 @@ def slower_on_more(model):
 
 
 def _slower(ratio, floor):
-    """Within the noise floor is neither."""
+    """Within the noise floor is neither, nor is a range."""
+    if ratio.interval.is_range:
+        return UNDECIDED
     if ratio.interval.low > 1 and ratio.value > floor:
         return YES
     return NO if ratio.interval.high < 1 and ratio.value < 1 / floor else UNDECIDED
@@ -57,15 +59,17 @@ def _few_threads(model):
     cell, series = max(found, key=lambda pair: (usable(model, pair[0], PLAIN) is not None, pair[0].number("n")))
     threads = _threads(series)
     interval = stats.median_interval([count / cell.number("n") for count in threads])
-    other = usable(model, cell, PLAIN)
+    other = _threads(usable(model, cell, PLAIN))
     words = "%s more OS threads, by their kernel stacks, for %s tasks, %s%s" % (
         figure(stats.median(threads)), cell.number("n"), cell.name,
-        "; pthread %s" % figure(stats.median(_threads(other))) if other else "")
-    return Part(question, below(interval, FEW_THREADS), words, [cell])
+        "; pthread %s" % figure(stats.median(other)) if other else "")
+    return Part(question, below(interval, FEW_THREADS, True), words, [cell])
 
 
 def _threads(series):
-    return [max(0, sample["memory"]["kernel_stack_bytes"]) / KERNEL_STACK for sample in series.good]
+    """Of every process whose kernel stacks could be read."""
+    read = [(sample["memory"] or {}).get("kernel_stack_bytes") for sample in series.good] if series else []
+    return [max(0, one) / KERNEL_STACK for one in read if one is not None]
 
 
 def _cpu_time(model):
@@ -92,7 +96,7 @@ def _gains(model):
     found = over_cpus(model, COMPUTING, SUBJECT)
     if not found:
         return missing(question, "parallel/* has not run on one CPU and on several")
-    states = [YES if r.interval.high < 1 else NO if r.interval.low >= 1 else UNDECIDED for _, _, r in found]
+    states = [opposite(_slower(r, 1.0)) for _, _, r in found]
     words = "; ".join("%s: %sx (%s)" % (cell.name, figure(1 / r.value), interval_words(
         stats.Interval(1 / r.interval.high, 1 / r.interval.low, r.interval.coverage, r.n), lambda v: figure(v) + "x"))
         for _, cell, r in found[:4])

@@ -1,7 +1,9 @@
 """What the claims share: parts, and how a figure with its interval answers yes or no.
 
 An interval that lies on one side of a threshold decides; one that holds the threshold does not. With fewer than six
-processes the range takes the interval's place, and the figure says "range".
+processes there is a range only, and the figure says so. It decides nothing of a time, a latency or a rate, as in every
+other table of a report. Bytes are counted, each process's own noise was probed, and their range takes the interval's
+place.
 """
 
 from . import peers, stats
@@ -36,8 +38,9 @@ def side(low, high, limit):
     return NO if low > limit else UNDECIDED
 
 
-def below(interval, limit):
-    return side(interval.low, interval.high, limit)
+def below(interval, limit, counted=False):
+    """counted: bytes, of which a range decides as well."""
+    return side(interval.low, interval.high, limit) if counted or not interval.is_range else UNDECIDED
 
 
 def opposite(state):
@@ -84,7 +87,7 @@ def ratio_part(model, question, cells, other, limit, **flags):
              if c is not None]
     if not found:
         return missing(question, "no cell has both", **flags)
-    states = [below(c.ratio.interval, limit) for c in found]
+    states = [below(c.ratio.interval, limit, c.subject.metric.kind == "bytes") for c in found]
     worst = max(found, key=lambda c: c.ratio.value)
     where = "least in " if len(found) > 1 else ""
     words = "%s%s: %s, %s: %s%s" % (where, worst.cell.name, value_words(worst.subject), value_words(worst.other),

@@ -28,7 +28,9 @@ def _late(model, remedy, question, **flags):
         return missing(question, "wake/hog with remedy:%s has not run" % remedy, **flags)
     cell, series = max(found, key=lambda pair: stats.median(pair[1].values))
     interval = interval_of(series)
-    state = YES if interval.low > STARVED_NS else NO if interval.high < SERVED_NS else UNDECIDED
+    decides = not interval.is_range
+    state = (YES if decides and interval.low > STARVED_NS else NO if decides and interval.high < SERVED_NS
+             else UNDECIDED)
     thread = usable(model, cell, PLAIN)
     words = "p99 of the lateness: %s (%s), %s%s%s" % (
         value_words(series), interval_words(interval, nanoseconds), cell.name,

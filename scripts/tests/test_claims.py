@@ -228,6 +228,29 @@ class Figures(unittest.TestCase):
             line["memory"]["user_bytes"] = MIB if i % 2 else MIB // 8
         self.assertEqual(scored(lines)["C6"].parts[2].state, UNDECIDED)
 
+    def test_too_few_processes_decide_nothing_but_of_bytes(self):
+        """As in every other table: under six values nothing is judged. Bytes are counted."""
+        counted = ("memory/", "io/held", "stack/retained")
+        for number, cases in CASES.items():
+            for _, lines in cases:
+                whole, few = scored(lines)[number], scored([dict(one) for one in lines if one["replicate"] == 0])[number]
+                for before, part in zip(whole.parts, few.parts):
+                    exact = not part.cells or any(cell.startswith(counted) for cell in part.cells) or \
+                        part.question in ("no increment is lost through an owner's channel", "up to 1 GB")
+                    with self.subTest(claim=number, question=part.question, words=part.words):
+                        self.assertIn(part.state, (before.state,) if exact else (UNDECIDED, BESIDE))
+        self.assertEqual(scored(idle(1e6)[:1])["C15"].verdict, NOT_DECIDED)
+        self.assertEqual(scored(late("wake/hog/h:4/remedy:off/P:2", gt=347e6)[:5])["C7"].verdict, NOT_DECIDED)
+
+    def test_a_process_whose_memory_could_not_be_read_is_left_out(self):
+        lines = memory("memory/parked/n:1000/P:2", 1000, KIB, gt=20 * KIB, pthread=34 * KIB)
+        whole = next(p for p in scored(lines)["C11"].parts if "ten tasks" in p.question)
+        lines[0]["memory"] = None
+        lines[1]["memory"]["kernel_stack_bytes"] = None
+        lines[6]["memory"]["kernel_stack_bytes"] = None
+        part = next(p for p in scored(lines)["C11"].parts if "ten tasks" in p.question)
+        self.assertEqual((part.state, part.words), (whole.state, whole.words))
+
     def test_a_switch_is_held_against_the_fastest_way_of_os_threads_too(self):
         lines = times("switch/yield/n:2/P:1", gt=9, pthread=1700, pthread_futex=50)
         states = {part.question: part.state for part in scored(lines)["C4"].parts}
