@@ -4,15 +4,15 @@ import math
 
 from .chart_base import Chart, log_range, short_name
 from .report_model import PLAIN, SUBJECT
-from .report_words import ratio_figure, ratio_style, ratio_words
+from .report_words import clean, ratio_figure, ratio_style, ratio_words
 from .stats import DIFFERS
 
 ROW_HEIGHT = 19
 MOST_ROWS = 46          # of a chart, so that it fits a page of paper
 CAPTION = ("Each row is one cell. Blue circles: gt against the fastest backend of the pthread family on the same "
            "CPUs and placement, with the interval of the paired ratio; red squares: gt against plain pthread. futex "
-           "and pool stand for pthread-futex and pthread-pool. memory/parked compares bytes per task, every other "
-           "row time per operation.")
+           "and pool stand for pthread-futex and pthread-pool. What is compared is the time of an operation%s.")
+KINDS = (("bytes", "bytes per task"), ("lateness", "how late 99 of 100 are at most"), ("cpu", "CPU time"))
 
 
 def build(model):
@@ -27,15 +27,30 @@ def build(model):
         parts[-1].append([0, group + ":"] + [None, None, None, 2, "", None, None, None, ""])
         parts[-1] += [_row(model, headline, bounds) for headline in members]
     low, high = log_range(bounds)
-    return [_part(rows, number, len(parts), min(low, 0.3), max(high, 3.0), model.floor)
+    return [_part(rows, number, len(parts), min(low, 0.3), max(high, 3.0), model.floor, caption(model))
             for number, rows in enumerate(parts, 1)]
 
 
-def _part(rows, number, of, low, high, floor):
+def caption(model):
+    """With what the rows compare that is no time of an operation."""
+    words = []
+    for kind, what in KINDS:
+        names = dict.fromkeys(_case(h.cell) for h in model.headlines if h.other.metric.kind == kind)
+        if names:
+            words.append("%s in %s" % (what, ", ".join(clean(name, 60) for name in names)))
+    return CAPTION % ("; but " * bool(words) + "; ".join(words))
+
+
+def _case(cell):
+    load = cell.axes.get("load")
+    return cell.workload + ("/load:%s" % load if load else "")
+
+
+def _part(rows, number, of, low, high, floor, words):
     title = "What gt costs, as a share of OS threads" + (", %d of %d" % (number, of) if of > 1 else "")
     for y, row in enumerate(rows, 1):
         row[0] = y
-    return Chart("forest" if number == 1 else "forest-%d" % number, title, CAPTION, "forest.gp",
+    return Chart("forest" if number == 1 else "forest-%d" % number, title, words, "forest.gp",
                  (1000, 110 + ROW_HEIGHT * len(rows)), [len(rows), low, high, math.exp(floor.log) if floor else 1],
                  {"forest.tsv": [rows]})
 

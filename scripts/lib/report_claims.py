@@ -8,9 +8,10 @@ CLASSES = {claims.HOLDS: "text yes", claims.IN_PART: "text part", claims.NOT_HER
            claims.NOT_DECIDED: "text soft", claims.NOT_MEASURED: "text soft"}
 WORDS = ("What is widely said about goroutines and threads, and what this run has to say to it, with gt in its default "
          "configuration in the place of goroutines and Go beside where it ran. A claim is cut into parts; an interval that "
-         "lies on one side of a threshold answers a part, one that holds the threshold leaves it open. “holds” needs "
-         "every part, “does not hold here” has none, or lacks the one that the claim is about. The intervals are of 95 % "
-         "each, uncorrected: of a part that looks at many cells some may answer by chance.")
+         "lies on one side of a threshold answers a part, one that holds the threshold leaves it open, and so does the "
+         "range of fewer than six processes, but of bytes, which are counted. “holds” needs every part, “does not hold "
+         "here” has none, or lacks the one that the claim is about. The intervals are of 95 % each, uncorrected: of a "
+         "part that looks at many cells some may answer by chance.")
 
 
 def section(model):

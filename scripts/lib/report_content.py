@@ -20,8 +20,9 @@ HOW_JUDGED = (
 HEADLINE = (
     "A headline compares gt in its default configuration with the fastest backend of the pthread family that offers "
     "the cell, on the same CPUs and placement; the ratio to plain pthread stands beside it. The fastest is found from "
-    "the same samples, which leans slightly against gt. A pair of tasks on several CPUs without a placement is shown "
-    "and is no headline.")
+    "the same samples, which leans slightly against gt. Where one of the family ran and is invalid it may be the fastest, "
+    "and there is no headline; nor is there one of a pair of tasks on several CPUs without a placement. Both are shown. "
+    "In a closed loop whose load generator worked 90 % of its time the ratio is shown and not judged.")
 PEERS = (
     "%s: not part of any headline. A port is the workloads written again in another language, a peer the workloads "
     "themselves on another library; the column “gt / this” sets them against gt, cell by cell, paired by "

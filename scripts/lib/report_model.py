@@ -135,8 +135,11 @@ class Model:
         return "no round has both"
 
     def _why_no_rival(self, cell):
-        reasons = [why_not(s) for s in self._family(cell) if s.state != "skipped"]
-        return "; ".join(reasons) or "no backend of the pthread family ran it in this profile"
+        found = self._family(cell)
+        reasons = [why_not(s) for s in found if s.state != "skipped"]
+        skips = dict.fromkeys(str(s.samples[0]["reason"]) for s in found)
+        return "; ".join(reasons) or "no backend of the pthread family ran it%s" % (
+            ": " + "; ".join(skips) if skips else " in this profile")
 
     def _headline(self, cell):
         subject, rivals = self.get(cell, SUBJECT), self.rivals(cell)

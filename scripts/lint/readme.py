@@ -90,7 +90,7 @@ def block(run_dir):
     where = run_dir.relative_to(ROOT)
     lines = [f"On {markdown(machine['hw']['cpu_model'])}, {machine['hw']['logical_cpus']} CPUs, "
              f"Linux {markdown(machine['env']['kernel'])}: medians, ratios paired by round with their "
-             f"intervals ([the whole report]({where}/report.md)).", "", HEADER]
+             f"intervals, or with the range of fewer than six values ([the whole report]({where}/report.md)).", "", HEADER]
     lines += [row(model, name) for name in CELLS]
     lines += [""] + [f"- {markdown(line)}" for line in verdicts.limits(model) + [verdicts.summary(model)]]
     lines += ["", f"![Ratios of green threads to OS threads]({where}/charts/forest.svg)", "",

@@ -17,7 +17,7 @@ sys.path[:0] = [os.path.join(HERE, ".."), HERE]
 
 import hostile  # noqa: E402
 import synthetic_run  # noqa: E402
-from lib import chart_base, chart_lines, chart_theme, errors, plots, report_model, samples  # noqa: E402
+from lib import chart_base, chart_forest, chart_lines, chart_theme, errors, plots, report_model, samples  # noqa: E402
 
 HAVE_GNUPLOT = shutil.which("gnuplot") is not None
 NAMES = {"forest", "forest-2", "spawn-p2", "switch", "working_set", "ping_pong", "stack", "memory", "memory-parts", "bytes", "latency-wake-timer",
@@ -34,6 +34,29 @@ def words_of(svg):
 
 
 class Columns(unittest.TestCase):
+    def test_the_forest_names_what_is_no_time_of_an_operation(self):
+        def words(*lines):
+            return chart_forest.caption(model_of([line for pair in lines for line in pair]))
+
+        def pair(cell, **changes):
+            return [synthetic_run.sample(cell, backend, 50.0, i, i, **changes) for backend in ("gt", "pthread")
+                    for i in range(6)]
+        late = {"latency": dict.fromkeys(("p50", "p90", "p99", "p999", "max", "count"), 9)}
+        held = {"memory": dict(dict.fromkeys(synthetic_run.PARTS, 9000), n=1000, anon_huge_bytes=0, noise_bytes=0)}
+        time = pair("spawn/one/P:1")
+        self.assertIn("the time of an operation.", words(time))
+        for cell, changes, kind in (
+                ("io/held/n:1000/P:1", held, "bytes per task in io/held."), ("stack/retained/bytes:4096/P:1", held,
+                                                                             "bytes per task in stack/retained."),
+                ("memory/parked/n:1000/P:2", held, "bytes per task in memory/parked."),
+                ("wake/timer/n:100/P:2", late, "how late 99 of 100 are at most in wake/timer."),
+                ("io/rest/load:50/P:1", late, "how late 99 of 100 are at most in io/rest/load:50."),
+                ("wake/idle/n:100/P:2", {}, "CPU time in wake/idle.")):
+            self.assertIn("the time of an operation; but " + kind, words(time, pair(cell, **changes)))
+        self.assertIn("bytes per task in io/held; how late 99 of 100 are at most in wake/hog.",
+                      words(pair("io/held/n:1000/P:1", **held), pair("wake/hog/h:4/remedy:on/P:2", **late)))
+        self.assertIn("the time of an operation.", words(pair("io/rest/load:max/P:1", **late)))
+
     def test_chart_text_lets_only_harmless_characters_through(self):
         for string in hostile.STRINGS:
             text = chart_base.chart_text(string)

@@ -108,6 +108,9 @@ class Headline(unittest.TestCase):
         model = model_of(series(cell, "gt", 50), series("spawn/one/P:1", "pthread", 500))
         self.assertEqual(model.why_no_headline(model.get(report_model.Cell(cell), "gt").cell),
                          "no backend of the pthread family ran it in this profile")
+        model = model_of(series(cell, "gt", 50), [synthetic.bad(cell, b, "skipped", "not offered") for b in (
+            "pthread", "pthread-pool")])
+        self.assertEqual(model.why_no_headline(model.cells[0]), "no backend of the pthread family ran it: not offered")
 
     def test_a_figure_of_the_load_generator_is_not_judged(self):
         cell = "io/echo/c:16/P:1"
