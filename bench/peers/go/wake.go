@@ -125,12 +125,12 @@ func (h *hogTask) body(s *hogs) {
 	s.group.Done()
 }
 
-// sleepOnTheGrid sleeps until each millisecond from start; how many sleeps did
-// not end early.
-func sleepOnTheGrid(start int64, late []int64) uint64 {
+// sleepOnTheGrid sleeps until each millisecond after start, which is number
+// first; how many sleeps did not end early.
+func sleepOnTheGrid(start int64, first int, late []int64) uint64 {
 	punctual := uint64(0)
 	for i := range late {
-		due := start + int64(i+1)*hogPeriodNs
+		due := start + int64(first+i+1)*hogPeriodNs
 		time.Sleep(time.Duration(due - now()))
 		late[i] = now() - due
 		if late[i] >= 0 {
@@ -144,14 +144,15 @@ func runHog(rounds uint64, p *params, b *bench) uint64 {
 	count := hogSettle + rounds*hogSleeps
 	tasks, late := table[hogTask](b, p.hogs), table[int64](b, count)
 	s := &hogs{}
-	b.start()
 	start := now()
 	s.until = start + int64(count+hogGrace)*hogPeriodNs
 	s.group.Add(len(tasks))
 	for i := range tasks {
 		go tasks[i].body(s)
 	}
-	punctual := sleepOnTheGrid(start, late)
+	punctual := sleepOnTheGrid(start, 0, late[:hogSettle])
+	b.start()
+	punctual += sleepOnTheGrid(start, hogSettle, late[hogSettle:])
 	b.stop()
 	atomic.StoreUint32(&s.stop, 1)
 	s.group.Wait()
