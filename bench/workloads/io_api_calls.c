@@ -122,7 +122,7 @@ static uint64_t expected(uint64_t rounds, const struct params *p)
 static int round_of_calls(struct call *calls, struct shared *s, uint64_t count, uint64_t *sum,
                           struct bench *b)
 {
-    uint64_t alive = 0, answer = 0;
+    uint64_t alive = 0, received = 0, answer = 0;
     task_group group;
     int rc = 0;
 
@@ -135,9 +135,13 @@ static int round_of_calls(struct call *calls, struct shared *s, uint64_t count, 
         bench_limit(b, 0, -rc);
     for (uint64_t i = 0; i < alive; i++) {
         task_chan_recv(s->answers, &answer);
-        *sum += answer == UINT64_MAX || (WORKLOAD_LOSES && i == 0) ? 0 : workload_mix(answer);
+        if (answer == UINT64_MAX || (WORKLOAD_LOSES && i == 0))
+            continue;
+        *sum += workload_mix(answer);
+        received++;
     }
     task_group_wait(&group);
+    bench_ledger(b)->delivered += received;
     bench_ledger(b)->created += alive;
     for (uint64_t i = 0; i < alive; i++)
         bench_ledger(b)->done += calls[i].ended;
@@ -179,7 +183,6 @@ static uint64_t run(uint64_t rounds, const struct params *p, struct bench *b)
                 rc = round_of_calls(calls, &s, p->c, &sum, b);
             bench_stop(b);
             count_served(&server, b);
-            bench_ledger(b)->delivered = bench_ledger(b)->created;
         }
         if (!load_end(&server))
             bench_fail(b, "the server beside this process failed (see stderr)");

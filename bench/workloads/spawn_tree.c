@@ -3,9 +3,11 @@
  * channel, a node the sum of what its ten children sent to it; the root gets
  * n(n-1)/2. A node waits for its children before it destroys their channel.
  *
- * With the sums go the numbers of tasks below, so that nothing is shared but
- * the word that a refused spawn sets. It is the limit: nobody spawns any more,
- * and a node receives from those children that it has.
+ * With the sums go the numbers of spawns and of messages below; how many tasks
+ * have sent theirs and ended, a task leaves where its parent finds it once they
+ * are joined. So nothing is shared but the word that a refused spawn sets. It is
+ * the limit: nobody spawns any more, and a node receives from those children
+ * that it has.
  */
 #include "../task.h"
 #include "../workload.h"
@@ -16,12 +18,13 @@ enum { ARITY = 10, LARGEST = 100000000 };
 
 struct message {
     uint64_t sum;
-    uint32_t created, done; /* tasks below the sender */
+    uint32_t created, received; /* tasks and messages below the sender */
 };
 
 struct node {
     task_chan *up;
     uint64_t first, leaves;
+    uint64_t ended; /* tasks from this one down */
 };
 
 static int refusal; /* of the first spawn or channel that was refused; atomic */
@@ -61,41 +64,50 @@ static unsigned spawn_children(task_group *group, struct node *children, const s
     return i;
 }
 
-static struct message gather(const struct node *node)
+/* One message of each child; `loses`, for tests, the last of them. */
+static void receive(task_chan *channel, struct message *sum, bool loses)
 {
-    struct message sum = {0}, part;
+    struct message part;
+
+    for (unsigned i = sum->created; i > 0; i--) {
+        if (task_chan_recv(channel, &part) != 0 || (loses && i == 1))
+            continue;
+        sum->sum += part.sum;
+        sum->created += part.created;
+        sum->received += part.received + 1;
+    }
+}
+
+static struct message gather(struct node *node)
+{
+    struct message sum = {0};
     struct node children[ARITY];
     task_chan *channel = task_chan_create(sizeof sum, 0);
     task_group group;
+    unsigned count;
 
     if (!channel) {
         refuse(-ENOMEM);
         return sum;
     }
     task_group_init(&group);
-    sum.created = spawn_children(&group, children, node, channel);
-    for (unsigned i = sum.created; i > 0; i--) {
-        if (task_chan_recv(channel, &part) != 0)
-            continue;
-        if (WORKLOAD_LOSES && node->leaves == ARITY && node->first == 0 && i == 1)
-            continue;
-        sum.sum += part.sum;
-        sum.created += part.created;
-        sum.done += part.done + 1;
-    }
+    count = sum.created = spawn_children(&group, children, node, channel);
+    receive(channel, &sum, WORKLOAD_LOSES && node->leaves == ARITY && node->first == 0);
     task_group_wait(&group);
+    for (unsigned i = 0; i < count; i++)
+        node->ended += children[i].ended;
     task_chan_destroy(channel);
     return sum;
 }
 
 static void body(void *arg)
 {
-    const struct node *node = arg;
+    struct node *node = arg;
     struct message message = {.sum = node->first};
 
     if (node->leaves > 1)
         message = gather(node);
-    task_chan_send(node->up, &message);
+    node->ended += task_chan_send(node->up, &message) == 0;
 }
 
 static uint64_t unit(const struct params *p)
@@ -119,7 +131,7 @@ static const char *check(const struct params *p)
 
 static uint64_t run(uint64_t rounds, const struct params *p, struct bench *b)
 {
-    const struct node root = {.leaves = p->n};
+    struct node root = {.leaves = p->n};
     struct ledger *l = bench_ledger(b);
     uint64_t sum = 0;
 
@@ -131,11 +143,10 @@ static uint64_t run(uint64_t rounds, const struct params *p, struct bench *b)
 
         sum += workload_mix(all.sum);
         l->created += all.created;
-        l->done += all.done;
+        l->delivered += all.received;
     }
     bench_stop(b);
-    l->sent = l->created; /* each task sends once, and its receipt is what counts it as done */
-    l->delivered = l->done;
+    l->done = l->sent = root.ended;
     return refusal ? 0 : sum;
 }
 

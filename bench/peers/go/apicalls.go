@@ -82,6 +82,7 @@ func (c *caller) round(l *ledger) (uint64, error) {
 			failed = a.err
 		} else if !loseMessage || i > 0 {
 			sum += mix(a.id)
+			l.Delivered++
 		}
 	}
 	c.group.Wait()
@@ -114,7 +115,6 @@ func (c *caller) callAll(l *load, rounds uint64, b *bench) (uint64, error) {
 	if err == nil {
 		b.ledger.Sent, err = l.number("served")
 	}
-	b.ledger.Delivered = b.ledger.Created
 	return total, err
 }
 

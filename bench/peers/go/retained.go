@@ -34,7 +34,7 @@ func unitRetained(p *params) uint64 {
 
 func runRetained(rounds uint64, p *params, b *bench) uint64 {
 	n := unitRetained(p)
-	sums, gate := table[uint64](b, n), make(chan struct{})
+	sums, ended, gate := table[uint64](b, n), table[uint64](b, n), make(chan struct{})
 	deepEnough, slept := newLatch(n), newLatch(n)
 	var group sync.WaitGroup
 	body := func(id uint64) {
@@ -43,6 +43,7 @@ func runRetained(rounds uint64, p *params, b *bench) uint64 {
 		time.Sleep(retainedSleep)
 		slept.arrive()
 		<-gate
+		ended[id] = 1
 		group.Done()
 	}
 	b.baseline()
@@ -57,10 +58,11 @@ func runRetained(rounds uint64, p *params, b *bench) uint64 {
 	b.probeMemory(n)
 	close(gate)
 	group.Wait()
-	b.ledger.Created, b.ledger.Done = n, n
+	b.ledger.Created = n
 	sum := uint64(0)
 	for id := range sums {
 		sum += sums[id]
+		b.ledger.Done += ended[id]
 	}
 	return sum
 }
