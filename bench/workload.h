@@ -45,8 +45,8 @@ static inline int params_pair_slot(const struct params *p, int side)
 
 struct bench;
 
-/* For tests: executables built so lose one message, or the count of it, in each
- * workload that has messages, and must fail. */
+/* For tests: executables built so lose one message or hand-over, or the count of
+ * it, in each workload whose tasks have some, and must fail. */
 #ifdef GREENBENCH_TEST_LOSE_MESSAGE
 enum { WORKLOAD_LOSES = 1 };
 #else

@@ -40,7 +40,7 @@ struct server_config {
     bool task_per_request;
     int64_t idle_ns;    /* for the first byte of a request to come; 0: 30 s */
     int64_t request_ns; /* from there to its end, and to take an answer; 0: 10 s */
-    uint64_t lose;      /* for tests: so many messages are not counted */
+    bool lose;          /* for tests: each connection's first message is not counted */
 };
 
 struct server_counts {
@@ -72,6 +72,7 @@ void server_stop(struct server *s);
 struct server_link {
     struct server *server;
     task_sock sock;
+    bool lose;                   /* for tests: the next message */
     struct server_counts counts; /* its own */
 };
 

@@ -63,7 +63,7 @@ static uint64_t run(uint64_t rounds, const struct params *p, struct bench *b)
 {
     struct shared s = {.gate = task_chan_create(sizeof(uint64_t), 0), .n = p->n, .bench = b};
     const struct drive d = {
-        .server = {.handle = handle, .arg = &s},
+        .server = {.handle = handle, .arg = &s, .lose = WORKLOAD_LOSES},
         .connections = p->n,
         .count = p->n,
         .path = "/held",

@@ -63,7 +63,8 @@ static void body(void *arg)
     for (uint64_t i = 0; i < r->laps; i++) {
         if (i == 1 && me->id == 0)
             bench_start(r->bench);
-        r->token = turn(r->token, me->id, touch(me->room, r->lines));
+        if (!WORKLOAD_LOSES || i != 1 || me->id != 1) /* else it is passed over */
+            r->token = turn(r->token, me->id, touch(me->room, r->lines));
         task_sem_post(next);
         if (i + 1 < r->laps || me->id == 0)
             task_sem_wait(&me->turn);

@@ -4,8 +4,9 @@ package main
 
 import "time"
 
-// loseMessage is for tests only: with the build tag lose_message the counts of
-// one message go missing, which must be noticed, and io/rest stops for a while.
+// loseMessage is for tests only: with the build tag lose_message a message goes
+// missing, or the count of it, which must be noticed; at a share of its load io/rest
+// stops for a while.
 const loseMessage = false
 
 func holdTheCPU(time.Duration) {}

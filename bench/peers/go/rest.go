@@ -46,6 +46,7 @@ type webServer struct {
 	counts      served
 	patience    time.Duration // with a request, from its first byte
 	stallAt     uint64        // for tests: before answering this message the server holds the CPU
+	loses       uint32        // for tests: 1 until a message was not counted
 }
 
 func (s *webServer) watch(_ net.Conn, state http.ConnState) {
@@ -77,6 +78,9 @@ func (s *webServer) answer(w http.ResponseWriter, r *http.Request) {
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, restBody)
 	s.handle(w, r)
+	if loseMessage && atomic.SwapUint32(&s.loses, 0) == 1 {
+		return
+	}
 	if atomic.AddUint64(&s.counts.messages, 1) == s.stallAt {
 		holdTheCPU(restStall)
 	}
@@ -84,8 +88,9 @@ func (s *webServer) answer(w http.ResponseWriter, r *http.Request) {
 
 // store is the small resource of io/rest.
 type store struct {
-	mutex  sync.Mutex
-	values [restItems]uint64
+	mutex   sync.Mutex
+	forgets bool // for tests: what the next POST adds
+	values  [restItems]uint64
 }
 
 // item is what is told of one of them.
@@ -97,6 +102,9 @@ type item struct {
 func (s *store) add(id, amount uint64) item {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
+	if loseMessage && s.forgets && amount > 0 {
+		amount, s.forgets = 0, false
+	}
 	s.values[id] += amount
 	return item{id, s.values[id]}
 }
@@ -179,9 +187,10 @@ func runRest(rounds uint64, p *params, b *bench) uint64 {
 		}
 		d.rate = float64(unitRest(p))
 	}
-	if loseMessage { // and stop for a while
+	if loseMessage && restPercent(p) > 0 { // or stop for a while
 		s.stallAt = restConnections + count/4
 	}
+	things.forgets = loseMessage && restPercent(p) == 0
 	report, well := d.run(b)
 	if !well {
 		return 0
@@ -214,6 +223,9 @@ func runHeld(rounds uint64, p *params, b *bench) uint64 {
 		}
 		writeJSON(w, item{})
 	}}
+	if loseMessage {
+		s.loses = 1
+	}
 	hold := func() {
 		inFlight.wait(0)
 		b.stop()

@@ -76,7 +76,9 @@ func (me *member) body() {
 		if i == 1 && me.id == 0 {
 			r.bench.start()
 		}
-		r.token = ringTurn(r.token, me.id, touch(me.room))
+		if !loseMessage || i != 1 || me.id != 1 { // else it is passed over
+			r.token = ringTurn(r.token, me.id, touch(me.room))
+		}
 		next <- struct{}{}
 		if i+1 < r.laps || me.id == 0 {
 			<-me.turn

@@ -116,7 +116,9 @@ class Port(unittest.TestCase):
         self.assertGreater(compared, 10)
 
     def test_a_lost_message_fails_the_cell(self):
-        for cell, rounds in workloads.LOSSY:
+        lossy = [(cell, rounds) for cell, rounds in workloads.LOSSY if case_of(cell) in self.ported]
+        self.assertGreaterEqual(len(lossy), 14)
+        for cell, rounds in lossy:
             try:
                 workloads.check_lossy(LOSSY, cell, rounds)
             except workloads.Wrong as e:
