@@ -49,7 +49,7 @@ def main(args, options, out):
 
 def measure(settings, display):
     """Measure and store; the run's folder."""
-    run_module.set_timer_slack()
+    run_module.set_timer_slack(display.note)
     bench = bench_module.Bench(settings.bench_dir)
     backends = bench.pick(settings.backend or ["gt"])
     told = run_module.ask(bench, backends, settings)

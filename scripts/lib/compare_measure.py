@@ -65,7 +65,7 @@ class _Session:
         return taken
 
     def run(self):
-        run_module.set_timer_slack()
+        run_module.set_timer_slack(self.display.note)
         cells = self._plan()
         paths = [store.create_run(self.settings.output, self.name, self.utc, m["rev"]) for m in self.machines]
         duel = "%s-%d-%d" % (self.utc, self.settings.seed, os.getpid())

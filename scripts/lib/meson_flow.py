@@ -28,7 +28,7 @@ def main(argv, root):
     args = parser.parse_args(argv)
     shared = MesonSession(args.build)
     display = progress.Plain(sys.stdout)
-    run.set_timer_slack()
+    run.set_timer_slack(display.note)
     if args.step == "open":
         return open_session(shared, root, args.build, display)
     if args.step == "group":

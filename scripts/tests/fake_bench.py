@@ -6,6 +6,7 @@ FAKE_BENCH, a JSON object, makes it misbehave: keys are "<backend> <cell>",
 values one of the names in ACTIONS or MISPRINTS. FAKE_BENCH_LOG names a file to
 which each start appends one line. FAKE_BENCH_NOISE, {cell: share}, lets times of
 a cell differ by so much; FAKE_BENCH_EMPTY_NS is what a calibration finds.
+FAKE_BENCH_SLACK names a file to which each process of a cell appends its timer slack.
 """
 
 import json
@@ -49,6 +50,9 @@ def main(argv):
 def run(backend, cell, pilot, rounds, told):
     mode = "pilot" if pilot else "measure"
     number = 0
+    if os.environ.get("FAKE_BENCH_SLACK"):
+        with open("/proc/self/timerslack_ns") as own, open(os.environ["FAKE_BENCH_SLACK"], "a") as f:
+            f.write(own.read())
     if os.environ.get("FAKE_BENCH_LOG"):
         with open(os.environ["FAKE_BENCH_LOG"], "a+") as f:
             f.write("%s %s %s %s %s\n" % (mode, backend, cell, rounds, os.environ.get("GT_WORKERS")))

@@ -6,7 +6,7 @@ import signal
 import unittest
 
 from tests import support
-from lib import runner
+from lib import run, runner
 
 ONE = "spawn/one/P:1"
 HANDOFF = "switch/handoff/P:1/place:same-pu"
@@ -103,6 +103,23 @@ class RecordTest(support.Case):
     def test_a_plan_is_printed_before_the_first_process(self):
         _, out, _ = self.run_fakes("--no-report", "--filter", ONE)
         self.assertRegex(out.splitlines()[0], r"^profile quick on m: 1 cells, 4 cell-backend pairs, about \d+ s$")
+
+
+class SlackTest(support.Case):
+    def test_every_process_of_a_cell_has_a_timer_slack_of_a_microsecond(self):
+        if not os.path.exists("/proc/self/timerslack_ns"):
+            self.skipTest("this kernel does not tell the timer slack")
+        _, out, err = self.run_fakes("--filter", "spawn/one/*", FAKE_BENCH_SLACK=self.path("slack"))
+        if "timer slack stays" in out + err:
+            self.skipTest("the timer slack cannot be set here")
+        with open(self.path("slack"), encoding="ascii") as f:
+            self.assertEqual(set(f.read().split()), {"1000"})
+
+    def test_a_timer_slack_that_cannot_be_set_is_said_with_its_reason(self):
+        told = []
+        run.set_timer_slack(told.append, self.path("gone/timerslack_ns"))
+        self.assertEqual(len(told), 1)
+        self.assertIn("gone/timerslack_ns: No such file", told[0])
 
 
 class LoadTest(support.Case):

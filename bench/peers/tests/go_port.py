@@ -221,6 +221,15 @@ class Port(unittest.TestCase):
         done = bench("--cell", "spawn/one/P:2", "--rounds", "2", prepare=lambda: os.sched_setaffinity(0, {cpu}))
         self.assertEqual(done.returncode, 77)
 
+    def test_a_cell_is_the_first_that_the_kernel_kills_for_memory(self):
+        if not os.access("/proc/self/oom_score_adj", os.W_OK):
+            self.skipTest("nobody can volunteer here")
+        child = subprocess.Popen([GO, "--rounds", "1", "--cell", "spawn/one/P:1"], stdout=subprocess.DEVNULL)
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        with open("/proc/%d/oom_score_adj" % child.pid, encoding="ascii") as f:
+            adjusted = f.read()
+        self.assertEqual((child.wait(), adjusted), (0, "1000\n"))
+
     def test_the_environment_does_not_configure_go(self):
         """A collection would be traced on stderr, and each round forces one."""
         done = bench("--cell", "stack/grow/bytes:4096/P:1", "--rounds", "3",
