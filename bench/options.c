@@ -48,11 +48,25 @@ static const struct option long_options[] = {
     {NULL, 0, NULL, 0},
 };
 
+/* The value is somebody's: it may hold what a terminal would obey, or a line break. */
 static int usage(const char *what, const char *value)
 {
-    fprintf(stderr, "bench_%s: %s%s%s (see --help)\n", backend_name, what, value ? " " : "",
-            value ? value : "");
+    fprintf(stderr, "bench_%s: %s%s", backend_name, what, value ? " " : "");
+    for (; value && *value; value++)
+        fputc(*value >= ' ' && *value <= '~' ? *value : '?', stderr);
+    fprintf(stderr, " (see --help)\n");
     return EXIT_USAGE;
+}
+
+/* Among letters after one dash getopt stands still: it says which letter, but not
+ * in which argument. */
+static int unknown(char **argv)
+{
+    const char letter[] = {'-', (char)optopt, '\0'};
+    const bool is_letter = optopt != 0 && optopt < OPT_CELL;
+
+    return usage("unknown option, or one without its value:",
+                 is_letter ? letter : argv[optind - 1]);
 }
 
 static bool parse_count(const char *text, uint64_t min, uint64_t max, uint64_t *ret_value)
@@ -170,7 +184,7 @@ int options_parse(int argc, char **argv, struct options *ret_options)
     opterr = 0;
     while (rc == 0 && (option = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
         if (option == '?')
-            rc = usage("unknown option, or one without its value:", argv[optind - 1]);
+            rc = unknown(argv);
         else
             rc = apply(&o, option);
     }

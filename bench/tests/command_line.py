@@ -63,6 +63,15 @@ class CommandLine(unittest.TestCase):
         self.refused(bench("--cell", CELL), b"--rounds N is missing")
         self.refused(bench("--list", "--machine"), b"only one of")
         self.refused(bench("--list", "extra"), b"extra")
+        for words, named in ((("-ab",), b"value: -a (see"), (("-\xff\xff",), b"value: -? (see"), (("--list", "-x"), b": -x ("),
+                             (("--list=3",), b": --list=3 ("), (("--c",), b": --c ("), (("-",), b"argument - (")):
+            self.refused(bench(*words), named)
+
+    def test_a_refusal_is_one_clean_line_whatever_it_names(self):
+        for words in (("--\x1b[2J",), ("x\ny",), ("--rounds", "1\n"), ("--spin-ns=\x1b]0;x\x07",), ("\u202e",)):
+            done = bench(*words)
+            self.refused(done, b"?")
+            self.assertTrue(all(32 <= byte < 127 for byte in done.stderr[:-1]), done.stderr)
 
     def test_a_measured_cell_is_one_line_of_json(self):
         done = measure("--cell", CELL)
