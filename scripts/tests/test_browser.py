@@ -74,7 +74,7 @@ class Seen:
             self.asked = [url for url in recorder.asked if not OWN.match(url)]
 
 
-@unittest.skipUnless(BROWSER, "no chromium is installed")
+@unittest.skipUnless(BROWSER, "no Chromium is installed (scripts/setup --tests)")
 class Browser(unittest.TestCase):
     @classmethod
     def setUpClass(cls):

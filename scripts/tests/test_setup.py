@@ -68,7 +68,7 @@ class SetupTest(support.Case):
             status, out, _ = self.setup("--dry-run", "--manager", "apt", *args)
             self.assertEqual(status, 0)
             for name in ("gdb", "clang", "libclang-rt-dev", "gcc-aarch64-linux-gnu", "qemu-user",
-                         "python3-scipy", "python3-jsonschema", "libbenchmark-tools"):
+                         "python3-scipy", "python3-jsonschema", "libbenchmark-tools", "chromium"):
                 self.assertEqual(" %s " % name in out.replace("\n", " "), names, name)
 
     def test_what_only_peers_need_is_asked_for_with_an_option(self):
@@ -116,9 +116,10 @@ class SetupTest(support.Case):
         path = self.bare_machine("apk", user=0)
         os.unlink(self.path("bin", "apk"))
         self.tool("apk", 'echo "$*" >> %s; case $* in *gdb*) exit 1 ;; esac' % self.path("asked"))
-        self.setup("--tests", path=path)
+        _, _, err = self.setup("--tests", path=path)
         self.assertIn("add clang", self.asked())
         self.assertIn("add gdb", self.asked())
+        self.assertIn("could not install chromium: reports are not looked at in a browser", err)
 
     def test_without_a_known_manager_the_names_are_given(self):
         status, _, err = self.setup(path=self.bare_machine(manager=None))
