@@ -46,6 +46,17 @@ def plan(**changes):
     return made
 
 
+def diagnosis(**changes):
+    """What doctor --json prints."""
+    finding = {"id": "turbo", "value": "on", "grade": "B", "text": "t", "remedy": "r"}
+    made = {"schema": "greenbench.doctor/1", "grade": "B", "deciding": ["turbo"],
+            "next": {"grade": "A", "needs": [{"id": "turbo", "remedy": "r"}]},
+            "findings": [finding, dict(finding, id="steal", value=0.02, grade="A")], "calibrations": [calibration()],
+            "no_calibration": None, "hw": {"cpu_model": "x"}, "env": {"kernel": "6.1"}, "toolchain": {"compiler": "gcc"}}
+    made.update(changes)
+    return made
+
+
 def good():
     """The files of a run that is as it should be: {name: bytes}."""
     lines = [sample(replicate=r, round=r, order=2 * r + (b == "pthread"), backend=b)
@@ -185,7 +196,8 @@ LARGE = ("x" * 2001, "x" * 70_000, [1] * 5000, {str(i): i for i in range(300)})
 
 
 def values():
-    """Each field of each kind of document in turn: missing, and replaced by each of STRANGE and by hostile strings."""
+    """Each field of each kind of document in turn: missing, and replaced by each of STRANGE and by hostile strings:
+    all of them where a text stands or nothing, two elsewhere."""
     kinds = (("sample", sample()), ("sample", sample(status="limit", reason="x", limit={
         "reached": 1, "errno": "EAGAIN", "name": "pid_max", "value": 32768})),
              ("sample", sample(latency={k: 1 for k in ("p50", "p90", "p99", "p999", "max", "count")},
@@ -193,14 +205,16 @@ def values():
                                    "n": 1, "user_bytes": 1, "page_table_bytes": 0, "kernel_stack_bytes": None,
                                    "slab_bytes": 0, "anon_huge_bytes": 0, "noise_bytes": 0, "source": "meminfo"})),
              ("calibration", calibration()), ("plan", plan(left_out=[{"cell": "a/b", "reason": "x"}])),
-             ("machine", machine(doctor=[{"id": "load", "value": 0.1, "grade": "A", "text": "t", "remedy": None}])))
+             ("machine", machine(doctor=[{"id": "load", "value": 0.1, "grade": "A", "text": "t", "remedy": None}])),
+             ("doctor", diagnosis()), ("doctor", diagnosis(next=None, no_calibration="none is at hand")))
     done = set()
     for kind, value in kinds:
         yield kind, value
         for path in [p for p in _paths(value) if (kind, p) not in done]:
             done.add((kind, path))
             yield kind, _without(value, path)
-            for strange in STRANGE + STRINGS[:2] + (LARGE if len(path) == 1 else ()):
+            strings = STRINGS if isinstance(_at(value, path), (str, type(None))) else STRINGS[:2]
+            for strange in STRANGE + strings + (LARGE if len(path) == 1 else ()):
                 yield kind, _with(value, path, strange)
         yield kind, dict(value, unknown_field={"deep": [1, {"x": None}]})
         yield kind, dict(value, **{"k%d" % i: i for i in range(70)})
@@ -213,6 +227,12 @@ def _paths(value, path=()):
     for key, item in items:
         yield path + (key,)
         yield from _paths(item, path + (key,))
+
+
+def _at(value, path):
+    for step in path:
+        value = value[step]
+    return value
 
 
 def _with(value, path, new):

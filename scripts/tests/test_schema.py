@@ -1,5 +1,6 @@
 """schema: good lines pass, each kind of bad line is named."""
 
+import json
 import os
 import sys
 import unittest
@@ -114,8 +115,8 @@ class Checker(unittest.TestCase):
         self.assertEqual(len(errors_), 1)
 
     def test_it_judges_as_jsonschema_does(self):
-        """Over every field of every kind of document, missing and replaced. Only where a whole number is written as
-        1.0 the two differ: see schema.py."""
+        """Over every field of every kind of document, missing and replaced. The two differ where a whole number is
+        written as 1.0, see schema.py. A lone surrogate is valid to jsonschema; strictjson refuses every one."""
         try:
             import jsonschema
         except ImportError:
@@ -124,12 +125,14 @@ class Checker(unittest.TestCase):
         strict = jsonschema.validators.extend(jsonschema.Draft202012Validator, type_checker=types.redefine(
             "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)))
         validators, seen = {}, {True: 0, False: 0}
-        for kind in ("sample", "machine", "plan", "calibration"):
+        for kind in ("sample", "machine", "plan", "calibration", "doctor"):
             root = schema._load(kind)[1]
             jsonschema.Draft202012Validator.check_schema(root)
             validators[kind] = strict(root)
         for kind, value in corpus.values():
             valid = validators[kind].is_valid(value)
+            if valid and "\\ud800" in json.dumps(value):
+                continue
             seen[valid] += 1
             self.assertEqual(self.judged(value, kind) == [], valid, (kind, repr(value)[:3000]))
         self.assertGreater(min(seen.values()), 1000, seen)
