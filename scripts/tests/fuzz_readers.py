@@ -1,5 +1,6 @@
 """Spoils stored runs at random and reads them: every reader either refuses a run
-in one line, with exit status 65, or does what it is for.
+in one line, with exit status 65, or does what it is for. The doctor reads the files
+of a spoiled machine, and has a diagnosis of every one.
 
     python3 -B -m tests.fuzz_readers --seconds 1200 --seed 7     (in scripts/)
 
@@ -7,12 +8,14 @@ The case that broke a reader is kept and named.
 """
 
 import argparse
+import collections
 import contextlib
 import copy
 import io
 import json
 import os
 import random
+import re
 import shutil
 import sys
 import tempfile
@@ -20,9 +23,9 @@ import time
 import traceback
 from unittest import mock
 
-from tests import corpus, hostile, support, synthetic_run
+from tests import corpus, fake_machine, hostile, support, synthetic_run, test_aa
 
-from lib import cli
+from lib import cli, schema
 
 TOKENS = [n.encode() for n in corpus.NUMBERS if len(n) < 100] + [
     b"9" * 400, b"\\ud800", b"\\u0000", b"\\u202e", b"\xef\xbb\xbf", b"\r", b"\n", b"\x00", b"\xff", b"\x1b[2J", b"{", b"}",
@@ -32,10 +35,14 @@ VALUES = corpus.STRANGE + hostile.STRINGS + tuple(c for c in corpus.CELLS) + (
     "spawn/one/P:1", "memory/parked/n:1000/P:2", "memory/capacity/P:2", "io/rest/load:25/P:1", "wake/idle/n:100/P:2",
     "switch/handoff/P:2/place:same-llc", "stack/retained/bytes:1/P:1", "spawn/storm/n:0/temp:warm/P:0", "x/y/P:9", 5e-324)
 ACCEPTED = (0, 1, 2, 3, 65)
+MACHINES = ("metal", "laptop", "guest", "container", "arm64")
+DIAGNOSES = 0.1      # of all cases
 
 
-def run_files(rng):
-    """A good run to begin with: the small one, or a part of one that has everything."""
+def run_files(rng, aa):
+    """A good run to begin with: the small one, a part of one that has everything, or one of run --aa."""
+    if aa and rng.random() < 0.9:
+        return {**corpus.good(), "samples.jsonl": corpus._lines(BESIDE_ITSELF)}
     if rng.random() < 0.5:
         return corpus.good()
     lines = rng.sample(FULL, rng.randrange(1, 40))
@@ -44,6 +51,7 @@ def run_files(rng):
 
 
 FULL = synthetic_run.samples(replicates=6)
+BESIDE_ITSELF = test_aa.lines_of(pairs=2, cells=test_aa.CELLS[:2])
 
 
 def spoil(files, rng):
@@ -97,13 +105,41 @@ def change_value(data, rng):
 SPOILERS = (flip, cut, insert, move_lines, change_value, change_value, change_value, change_value)
 
 
+def spoil_machine(folder, rng):
+    """Some files of a machine that is made of files."""
+    files = [os.path.join(top, name) for top, _, names in os.walk(folder) for name in names]
+    for path in rng.sample(sorted(files), rng.choice((1, 1, 2, 5, 20))):
+        with open(path, "rb") as f:
+            data = f.read()
+        with open(path, "wb") as f:
+            f.write(rng.choice(MACHINE_SPOILERS)(data, rng))
+
+
+def change_number(data, rng):
+    """Another number, or none, in the place of one."""
+    places = list(re.finditer(rb"[0-9]+", data))
+    if not places:
+        return insert(data, rng)
+    place = rng.choice(places)
+    return data[:place.start()] + rng.choice(COUNTS) + data[place.end():]
+
+
+COUNTS = (b"", b"-1", b"0", b"1.2.3", b"9" * 18, b"9" * 19, b"9" * 400, b"9" * 5000, "\u00b2".encode(), "\u0663".encode(),
+          b"1e9", b"nan", b".", b"0x10", b"4294967295", b"9223372036854775808")
+MACHINE_SPOILERS = (flip, cut, insert, move_lines, change_number, change_number)
+
+
 def readers(bad, good, out):
-    """The commands, as far as they are there."""
-    known = {name for name, _, _ in cli.COMMANDS}
-    found = [["report", bad], ["compare", bad, good], ["compare", good, bad], ["compare", bad, "gt", "pthread"],
+    """The commands that read a run."""
+    found = [["report", bad], ["report", bad, "--beside", good], ["report", good, "--beside", bad],
+             ["compare", bad, good], ["compare", good, bad], ["compare", bad, "gt", "pthread"], ["run", "--aa", bad],
              ["run", "--resume", bad, "--bench-dir", out], ["merge", good, bad, "--into", os.path.join(out, "merged")]]
-    found += [["export", bad, "--to", form] for form in ("gbench", "benchfmt", "csv", "bmf")]
-    return [words for words in found if words[0] in known]
+    return found + [["export", bad, "--to", form] for form in ("gbench", "benchfmt", "csv", "bmf")]
+
+
+def may_write(words, bad):
+    """Whether the command may change the run that was spoiled."""
+    return words[:2] in (["report", bad], ["run", "--resume"])
 
 
 def judge(words):
@@ -123,12 +159,20 @@ def judge(words):
         return "not one printable line: %s" % ascii(err.getvalue())
     if status == 65 and out.getvalue():
         return "wrote to standard output before it refused"
-    return None
+    return odd_diagnosis(status, out.getvalue(), "--json" in words) if words[0] == "doctor" else None
+
+
+def odd_diagnosis(status, text, is_json):
+    if status:
+        return "exit status %d: no diagnosis" % status
+    if is_json:
+        return next(iter(schema.check(json.loads(text), "doctor")), None)
+    return None if all(line.isprintable() for line in text.splitlines()) else "not printable: %s" % ascii(text)
 
 
 class Fuzzer:
     def __init__(self, seed):
-        self.seed, self.rng, self.cases, self.refused = seed, random.Random(seed), 0, 0
+        self.seed, self.rng, self.read = seed, random.Random(seed), collections.Counter()
         self.directory = tempfile.mkdtemp(prefix="greenbench-fuzz-")
         self.good, self.out = os.path.join(self.directory, "good"), os.path.join(self.directory, "out")
         self.lay(self.good, corpus.good())
@@ -141,20 +185,39 @@ class Fuzzer:
             with open(os.path.join(directory, name), "wb") as f:
                 f.write(data)
 
+    @property
+    def cases(self):
+        return sum(self.read.values())
+
     def one(self):
         """One case, by one reader; None, or what is wrong."""
-        self.cases += 1
+        words, wrong = self.diagnosis() if self.rng.random() < DIAGNOSES else self.reading()
+        return wrong and "seed %d, case %d, %s: %s" % (self.seed, self.cases, " ".join(words), wrong)
+
+    def reading(self):
         bad = os.path.join(self.directory, "bad")
-        self.lay(bad, spoil(run_files(self.rng), self.rng))
+        words = self.rng.choice(readers(bad, self.good, self.out))
+        self.lay(bad, spoil(run_files(self.rng, "--aa" in words), self.rng))
         shutil.rmtree(self.out)
         os.mkdir(self.out)
         before = support.contents(bad)
-        words = self.rng.choice(readers(bad, self.good, self.out))
-        with mock.patch.dict(os.environ, {"PATH": "/nowhere"}):   # no gnuplot: it takes long, and reads columns only
-            wrong = judge(words)
-        if wrong is None and words[0] != "report" and words[0] != "run" and support.contents(bad) != before:
+        wrong = self.judged(words)
+        if wrong is None and not may_write(words, bad) and support.contents(bad) != before:
             wrong = "changed the run that it read"
-        return wrong and "seed %d, case %d, %s: %s" % (self.seed, self.cases, " ".join(words), wrong)
+        return words, wrong
+
+    def diagnosis(self):
+        folder = os.path.join(self.directory, "machine")
+        shutil.rmtree(folder, ignore_errors=True)
+        getattr(fake_machine.FakeMachine(folder), self.rng.choice(MACHINES))()
+        spoil_machine(folder, self.rng)
+        words = ["doctor", "--from", folder] + self.rng.choice(([], ["--json"], ["--verbose"]))
+        return words, self.judged(words)
+
+    def judged(self, words):
+        self.read[" ".join(word for word in words[:3] if word == words[0] or word[:2] == "--")] += 1
+        with mock.patch.dict(os.environ, {"PATH": "/nowhere"}):   # no gnuplot: it takes long, and reads columns only
+            return judge(words)
 
     def run(self, seconds):
         """Until something breaks or the time is over; what is wrong, or None."""
@@ -176,7 +239,8 @@ def main(argv):
     args = parser.parse_args(argv)
     fuzzer = Fuzzer(args.seed)
     wrong = fuzzer.run(args.seconds)
-    print("seed %d: %d cases" % (args.seed, fuzzer.cases))
+    print("seed %d: %d cases: %s" % (args.seed, fuzzer.cases, ", ".join(
+        "%s %d" % one for one in sorted(fuzzer.read.items()))))
     if wrong:
         print(wrong + "\nkept in " + fuzzer.directory)
         return 1
