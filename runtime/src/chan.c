@@ -53,9 +53,18 @@ void gt_chan_destroy(gt_chan *ch)
 {
     if (!ch)
         return;
+    if (ch->elem_size == 0)
+        gti_fatal("gt_chan_destroy: the channel is destroyed already");
     if (ch->recvq.head_ || ch->sendq.head_)
         gti_fatal("gt_chan_destroy: tasks wait on the channel; close it first");
     gti_chan_free(gti_worker_self(), ch, bytes_of(ch->elem_size, ch->capacity));
+}
+
+void gti_chan_lock_held(gt_chan *ch, const char *call)
+{
+    if (ch->elem_size == 0)
+        gti_fatal("%s: the channel is destroyed", call);
+    gti_spin_lock(ch->recvq.lock_);
 }
 
 /* How one operation is compiled: `size` says what elements may be, `contest`
@@ -240,7 +249,7 @@ static GTI_NOINLINE int send_slow(gt_chan *ch, const void *elem)
 {
     if (!ch)
         return -EINVAL;
-    gti_spin_lock(ch->recvq.lock_);
+    gti_chan_lock(ch, "gt_chan_send");
     return send_contested(ch, elem);
 }
 
@@ -248,7 +257,7 @@ static GTI_NOINLINE int recv_slow(gt_chan *ch, void *elem)
 {
     if (!ch)
         return -EINVAL;
-    gti_spin_lock(ch->recvq.lock_);
+    gti_chan_lock(ch, "gt_chan_recv");
     return recv_contested(ch, elem);
 }
 
@@ -296,7 +305,7 @@ int gt_chan_try_send(gt_chan *ch, const void *elem)
 {
     if (!ch)
         return -EINVAL;
-    gti_spin_lock(ch->recvq.lock_);
+    gti_chan_lock(ch, "gt_chan_try_send");
     return send_locked(try_mode, gti_worker_self(), ch, elem, 0);
 }
 
@@ -304,7 +313,7 @@ int gt_chan_try_recv(gt_chan *ch, void *ret_elem)
 {
     if (!ch)
         return -EINVAL;
-    gti_spin_lock(ch->recvq.lock_);
+    gti_chan_lock(ch, "gt_chan_try_recv");
     return recv_locked(try_mode, gti_worker_self(), ch, ret_elem, 0);
 }
 
@@ -312,7 +321,7 @@ int gt_chan_send_until(gt_chan *ch, const void *elem, int64_t deadline)
 {
     if (!ch)
         return -EINVAL;
-    gti_spin_lock(ch->recvq.lock_);
+    gti_chan_lock(ch, "gt_chan_send_until");
     return send_locked(until_mode, gti_worker_self(), ch, elem, deadline);
 }
 
@@ -320,7 +329,7 @@ int gt_chan_recv_until(gt_chan *ch, void *ret_elem, int64_t deadline)
 {
     if (!ch)
         return -EINVAL;
-    gti_spin_lock(ch->recvq.lock_);
+    gti_chan_lock(ch, "gt_chan_recv_until");
     return recv_locked(until_mode, gti_worker_self(), ch, ret_elem, deadline);
 }
 
@@ -328,7 +337,7 @@ void gt_chan_close(gt_chan *ch)
 {
     if (!ch)
         gti_fatal("gt_chan_close: the channel is NULL");
-    gti_spin_lock(ch->recvq.lock_);
+    gti_chan_lock(ch, "gt_chan_close");
     if (ch->closed)
         gti_fatal("gt_chan_close: the channel is closed already");
     ch->closed = true;

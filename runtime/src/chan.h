@@ -19,6 +19,15 @@ struct gt_chan {
 
 static_assert(offsetof(struct gt_chan, capacity) == GTI_CACHE_LINE, "one cache line");
 
+/* Lock the channel, for `call`; gti_chan_lock_held(): somebody has it. It is
+ * fatal if the channel was destroyed (chan_memory.h). */
+void gti_chan_lock_held(gt_chan *ch, const char *call);
+GTI_INLINE void gti_chan_lock(gt_chan *ch, const char *call)
+{
+    if (gti_unlikely(!gti_spin_try_lock(ch->recvq.lock_)))
+        gti_chan_lock_held(ch, call);
+}
+
 /* With the lock held: send or receive if that needs no waiting: 0, -EPIPE, or
  * -EAGAIN. *ret_wake is set to the task, if any, that the caller must make
  * ready (result 0) once it has released the lock. */

@@ -97,7 +97,7 @@ GTI_INLINE gt_case *next_channel(gt_case *c)
 GTI_INLINE void lock_all(gt_case *first)
 {
     for (gt_case *c = first; c; c = next_channel(c))
-        gti_spin_lock(c->chan->recvq.lock_);
+        gti_chan_lock(c->chan, "gt_select");
 }
 
 GTI_INLINE void unlock_all(gt_case *first)

@@ -64,11 +64,139 @@ static void overwriting_a_group_in_use_is_fatal(void **state)
         assert_fatal(overwrite_group, &workers, "a group's count fell below 0");
 }
 
+/* ---- channels that were destroyed ------------------------------------------------- */
+
+static gt_chan *gone;
+
+static void lose_channel(void)
+{
+    gone = gt_chan_create(8, 0);
+    CHECK(gone);
+    gt_chan_destroy(gone);
+}
+
+static void destroy_again(void *arg)
+{
+    (void)arg;
+    lose_channel();
+    gt_chan_destroy(gone);
+}
+
+static void destroy_again_later(void *arg)
+{
+    gt_chan *other = gt_chan_create(8, 0);
+    (void)arg;
+    lose_channel();
+    gt_chan_destroy(other);
+    gt_chan_destroy(gone);
+}
+
+static void send_to_gone(void *arg)
+{
+    uint64_t v = 1;
+    (void)arg;
+    lose_channel();
+    gt_chan_send(gone, &v);
+}
+
+static void receive_from_gone(void *arg)
+{
+    uint64_t v;
+    (void)arg;
+    lose_channel();
+    gt_chan_recv(gone, &v);
+}
+
+static void try_to_send_to_gone(void *arg)
+{
+    uint64_t v = 1;
+    (void)arg;
+    lose_channel();
+    gt_chan_try_send(gone, &v);
+}
+
+static void try_to_receive_from_gone(void *arg)
+{
+    uint64_t v;
+    (void)arg;
+    lose_channel();
+    gt_chan_try_recv(gone, &v);
+}
+
+static void send_to_gone_until(void *arg)
+{
+    uint64_t v = 1;
+    (void)arg;
+    lose_channel();
+    gt_chan_send_until(gone, &v, GT_NEVER);
+}
+
+static void receive_from_gone_until(void *arg)
+{
+    uint64_t v;
+    (void)arg;
+    lose_channel();
+    gt_chan_recv_until(gone, &v, GT_NEVER);
+}
+
+static void close_gone(void *arg)
+{
+    (void)arg;
+    lose_channel();
+    gt_chan_close(gone);
+}
+
+static void select_from_gone(void *arg)
+{
+    uint64_t v;
+    (void)arg;
+    lose_channel();
+    gt_select(&(gt_case){.chan = gone, .op = GT_RECV, .elem = &v}, 1, GT_NEVER);
+}
+
+static void run_with_gone(void *arg)
+{
+    run_on(1, *(gt_fn **)arg, NULL);
+}
+
+/* A sanitizer sees it first. */
+static void assert_gone_is_noticed(gt_fn *fn, const char *text)
+{
+    if (!UNDER_ASAN && !UNDER_TSAN) {
+        assert_fatal(run_with_gone, &fn, text);
+        return;
+    }
+    struct outcome o = in_child(run_with_gone, &fn);
+    if (!strstr(o.text, "heap-use-after-free"))
+        fail_msg("%s: %s %d: %s", text, o.exited ? "exit" : "signal", o.code, o.text);
+}
+
+static void using_a_channel_that_was_destroyed_is_fatal(void **state)
+{
+    static const struct {
+        gt_fn *fn;
+        const char *text;
+    } ways[] = {{destroy_again, "gt_chan_destroy: the channel is destroyed already"},
+                {destroy_again_later, "gt_chan_destroy: the channel is destroyed already"},
+                {send_to_gone, "gt_chan_send: the channel is destroyed"},
+                {receive_from_gone, "gt_chan_recv: the channel is destroyed"},
+                {try_to_send_to_gone, "gt_chan_try_send: the channel is destroyed"},
+                {try_to_receive_from_gone, "gt_chan_try_recv: the channel is destroyed"},
+                {send_to_gone_until, "gt_chan_send_until: the channel is destroyed"},
+                {receive_from_gone_until, "gt_chan_recv_until: the channel is destroyed"},
+                {close_gone, "gt_chan_close: the channel is destroyed"},
+                {select_from_gone, "gt_select: the channel is destroyed"}};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(ways); i++)
+        assert_gone_is_noticed(ways[i].fn, ways[i].text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(locking_a_mutex_twice_is_fatal),
         cmocka_unit_test(overwriting_a_group_in_use_is_fatal),
+        cmocka_unit_test(using_a_channel_that_was_destroyed_is_fatal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -212,7 +212,8 @@ typedef struct gt_chan gt_chan;
  * is short or an argument is out of range (capacity < 2^32, capacity * elem_size < 2^40). */
 gt_chan *gt_chan_create(size_t elem_size, size_t capacity);
 
-/* NULL is accepted. Fatal while a task waits on the channel. */
+/* NULL is accepted. Fatal while a task waits on the channel; and so is what is
+ * done to a channel that was destroyed, until its memory is in use again. */
 void gt_chan_destroy(gt_chan *chan);
 
 /* Copy one element in; waits while the channel is full. Waiters are served in
