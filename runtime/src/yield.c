@@ -7,11 +7,13 @@ int64_t gt_now(void)
     return gti_os_now();
 }
 
-/* Hook: on the worker's own wheel, now that the context is saved. */
+/* Hook: on the worker's own wheel, now that the context is saved. Who sleeps for
+ * ever is on none: it would look as if somebody were to wake. */
 static void sleep_commit(struct gti_worker *w, void *arg)
 {
     struct gti_task *t = arg;
-    gti_worker_add_timer(w, t, t->deadline, GTI_SLEEPS);
+    if (t->deadline != INT64_MAX)
+        gti_worker_add_timer(w, t, t->deadline, GTI_SLEEPS);
 }
 
 static void sleep_outside(int64_t deadline)

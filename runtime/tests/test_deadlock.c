@@ -95,6 +95,12 @@ static void wait_rwmutex(void *arg)
     gt_sem_wait(&sem);
 }
 
+static void sleep_for_ever(void *arg)
+{
+    (void)arg;
+    gt_sleep_until(GT_NEVER);
+}
+
 static void wait_group(void *arg)
 {
     gt_group group = {0};
@@ -163,7 +169,8 @@ static void a_deadlock_is_reported_whatever_the_tasks_wait_for(void **state)
     } cases[] = {{wait_receive, "chan receive", 0}, {wait_send, "chan send", 0},
                  {wait_mutex, "mutex", 0},          {wait_select, "select", 0},
                  {wait_cond, "condition", 0},       {wait_waitgroup, "wait group", 0},
-                 {wait_rwmutex, "rwmutex", 0},      {wait_group, "group", 3}};
+                 {wait_rwmutex, "rwmutex", 0},      {sleep_for_ever, "sleep", 0},
+                 {wait_group, "group", 3}};
     (void)state;
     if (cannot_report())
         skip();

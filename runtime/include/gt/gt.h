@@ -162,7 +162,8 @@ int gt_spawn(gt_fn *fn, void *arg, const gt_attr *attr);
 /* Let the other tasks of this worker run. Returns at once if there are none. */
 void gt_yield(void);
 
-/* Sleep until `deadline`; at once if it has passed. INT64_MAX: for ever. */
+/* Sleep until `deadline`; not at all if it has passed. GT_NEVER: for ever, which is
+ * a wait that nothing can end (GT_NO_DEADLOCK_EXIT). */
 void gt_sleep_until(int64_t deadline);
 
 /* CLOCK_MONOTONIC now. */
