@@ -80,6 +80,8 @@ static void dump_task(unsigned number, const struct gti_task *t, void *arg)
     static const char *const states[] = {"free", "not run yet", "ready", "waiting"};
     struct gti_report *r = arg;
     struct view v = view_of(t);
+    if (v.state == (uint32_t)GTI_POLLING)
+        v.state = (uint32_t)GTI_READY;
     const struct gti_worker *w = v.state == (uint32_t)GTI_READY ? runner_of(t) : NULL;
     if (v.state == (uint32_t)GTI_FREE || v.state >= sizeof states / sizeof states[0])
         return;

@@ -7,6 +7,10 @@
 #include "spinlock.h"
 #include "trace.h"
 
+#ifndef GTI_POLLS
+#define GTI_POLLS 64 /* of its own state, by a task that waits: some microseconds */
+#endif
+
 struct gti_task *gti_park_self_outside(void)
 {
     static __thread struct gti_task self;
@@ -61,13 +65,59 @@ int gti_ready_outside(struct gti_task *t)
     return 0;
 }
 
+/* Not ours any more once it is READY, unless it had given up to poll. */
+static int ready_polling(struct gti_worker *w, struct gti_task *t)
+{
+    /* Ordering: acq_rel, edge POLL <-> gti_park_polling(), stop_polling(). */
+    if (GTI_XCHG(t->state, (uint32_t)GTI_READY, acq_rel) == (uint32_t)GTI_POLLING)
+        return 0;
+    t->flags &= (uint8_t)~GTI_TASK_POLLS;
+    return gti_worker_submit(w, t);
+}
+
 int gti_ready_slow(struct gti_worker *w, struct gti_task *t)
 {
     if (t->flags & GTI_TASK_OUTSIDE)
         return gti_ready_outside(t);
+    if (t->flags & GTI_TASK_POLLS)
+        return ready_polling(w, t);
     gti_trace_record(w, GTI_TRACE_READY, t, 0);
     gti_task_transition(t, GTI_WAITING, GTI_READY);
     return gti_worker_submit(w, t);
+}
+
+/* Hook: the context is saved. Unless the task was made ready meanwhile, it waits
+ * as any other from now on. */
+static void stop_polling(struct gti_worker *w, void *task)
+{
+    struct gti_task *t = (struct gti_task *)task;
+    uint32_t polling = (uint32_t)GTI_POLLING;
+    /* Ordering: acq_rel, edge POLL <-> ready_polling(). */
+    if (GTI_CAS(t->state, polling, (uint32_t)GTI_WAITING, acq_rel))
+        return;
+    /* What failed has read relaxed.
+     * Ordering: acquire, edge POLL <- ready_polling(). */
+    (void)GTI_LOAD(t->state, acquire);
+    t->flags &= (uint8_t)~GTI_TASK_POLLS;
+    gti_worker_requeue(w, t);
+}
+
+int gti_park_polling(struct gti_worker *w, void *lock)
+{
+    struct gti_task *self = w->current;
+    self->flags |= GTI_TASK_POLLS;
+    gti_task_transition(self, GTI_READY, GTI_POLLING);
+    gti_park_unlock(w, lock);
+    for (int i = 0; i < GTI_POLLS && !GTI_LOAD(w->inbox, relaxed); i++) {
+        /* Ordering: acquire, edge POLL <- ready_polling(). */
+        if (GTI_LOAD(self->state, acquire) == (uint32_t)GTI_READY) {
+            self->flags &= (uint8_t)~GTI_TASK_POLLS;
+            return self->context.result;
+        }
+        gti_pause();
+    }
+    struct gti_task *next = gti_worker_pick(w);
+    return gti_worker_switch(w, self, next ? next : &w->sched, stop_polling, self);
 }
 
 void gti_park_unlock(struct gti_worker *w, void *lock)

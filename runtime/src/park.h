@@ -59,6 +59,17 @@ int gti_park_until(struct gti_worker *w, gti_hook *hook, void *arg, int64_t dead
 /* Hook: release a spin lock. */
 void gti_park_unlock(struct gti_worker *w, void *lock);
 
+/* A bound task that leaves its worker nothing to do looks for its wake-up itself
+ * for a moment, before it parks: then neither a queue nor a switch is between
+ * the waker and it. Others do not: who wakes them takes them along. */
+GTI_INLINE bool gti_park_may_poll(struct gti_worker *w)
+{
+    return gti_worker_may_spin(w) && !w->credit && !(w->current->flags & GTI_TASK_SLOW);
+}
+
+/* Instead of gti_park(w, gti_park_unlock, lock). */
+int gti_park_polling(struct gti_worker *w, void *lock);
+
 /* Make a waiting task ready; its gti_park() returns `result`. The caller has
  * taken it off its queue, and must not touch it afterwards. w is the calling
  * worker or NULL. Returns 0, to be tail-called. */
@@ -67,7 +78,7 @@ int gti_ready_slow(struct gti_worker *w, struct gti_task *t);
 GTI_INLINE int gti_ready(struct gti_worker *w, struct gti_task *t, int result)
 {
     t->context.result = result;
-    if (gti_unlikely(t->flags & (GTI_TASK_OUTSIDE | GTI_TASK_SLOW)))
+    if (gti_unlikely(t->flags & (GTI_TASK_OUTSIDE | GTI_TASK_SLOW | GTI_TASK_POLLS)))
         return gti_ready_slow(w, t);
     gti_task_transition(t, GTI_WAITING, GTI_READY);
     __builtin_prefetch(t->context.sp,

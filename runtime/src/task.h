@@ -11,6 +11,9 @@
  *   WAITING  on exactly one wait queue, timer wheel or group, or about to be:
  *            the hook that publishes it runs after its context is saved. Who
  *            takes it off may make it READY, and nobody else.
+ *   POLLING  the same, but still running, and looking at its own state: who
+ *            takes it off its queue makes it READY and leaves it alone
+ *            (gti_park_polling()).
  *
  *   FREE -> FRESH -> READY <-> WAITING
  *    ^                 |
@@ -30,7 +33,7 @@
 #include "sanitizer.h"
 #include "stack.h"
 
-enum gti_task_state { GTI_FREE, GTI_FRESH, GTI_READY, GTI_WAITING };
+enum gti_task_state { GTI_FREE, GTI_FRESH, GTI_READY, GTI_WAITING, GTI_POLLING };
 
 enum gti_task_flags {
     GTI_TASK_CANARY = 1,   /* its stack has only a canary: check at each switch */
@@ -39,7 +42,8 @@ enum gti_task_flags {
     GTI_TASK_SLOW = 8,     /* traced: take the slow path at each switch */
     GTI_TASK_LOCALS = 16,  /* `local` is in use */
     GTI_TASK_COUNTED = 32, /* outside, and in gti_rt.outside_waiting */
-    GTI_TASK_BOUND = 64    /* `bound` is not 0 */
+    GTI_TASK_BOUND = 64,   /* `bound` is not 0 */
+    GTI_TASK_POLLS = 128   /* was POLLING when it was put on its wait queue */
 };
 
 /* What a WAITING task waits for; for reports. */

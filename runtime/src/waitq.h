@@ -65,6 +65,7 @@ GTI_INLINE bool gti_waitq_is_contested(const gt_waitq *q)
 GTI_INLINE struct gti_waiter *gti_waitq_unlink_first(gt_waitq *q)
 {
     struct gti_waiter *wt = gti_waitq_first(q);
+    __builtin_prefetch(wt, 1);
     if (wt && !(q->head_ = wt->next))
         q->tail_ = NULL;
     return wt;
@@ -111,6 +112,8 @@ GTI_INLINE int gti_waitq_wait(struct gti_worker *w, gt_waitq *q, void *lock, voi
     self->wait.task = (uintptr_t)self;
     self->wait.slot = slot;
     gti_waitq_push(q, &self->wait);
+    if (gti_unlikely(self->flags & GTI_TASK_BOUND) && gti_park_may_poll(w))
+        return gti_park_polling(w, lock);
     return gti_park(w, gti_park_unlock, lock);
 }
 

@@ -79,6 +79,14 @@ static int gti_park(gti_worker *w, gti_hook *hook, void *arg)
 {
     return gti_park_until(w, hook, arg, INT64_MAX);
 }
+static bool gti_park_may_poll(gti_worker *)
+{
+    return false;
+}
+static int gti_park_polling(gti_worker *, void *)
+{
+    return 0;
+}
 static int gti_ready(gti_worker *, gti_task *t, int result)
 {
     t->context.result = result;

@@ -103,6 +103,7 @@ struct gti_worker {
         rl::atomic<uint64_t> timers;
     } count;
     rl::atomic<uint32_t> orphan, active;
+    rl::atomic<gti_task *> inbox;
 };
 
 static struct runtime {
@@ -134,6 +135,12 @@ static gti_task *gti_worker_pick_slot(gti_worker *)
 {
     return kSomeTask;
 }
+#ifndef GTI_PARK_H
+static bool gti_worker_may_spin(gti_worker *)
+{
+    return true;
+}
+#endif
 static gti_task *gti_worker_pick_newest(gti_worker *)
 {
     return kSomeTask;
@@ -224,6 +231,7 @@ static void begin(runtime *rt, hooks *h, gti_worker *worker, int workers, gti_ta
         worker[i].credit = 0;
         worker[i].credit_batch = 1;
         worker[i].count.timers($).store(0, rl::mo_relaxed);
+        worker[i].inbox($).store((gti_task *)NULL, rl::mo_relaxed);
         timers->lock($).store(0u, rl::mo_relaxed);
         timers->count($).store(0u, rl::mo_relaxed);
         timers->now = 0;

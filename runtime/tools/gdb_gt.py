@@ -126,7 +126,7 @@ def thread_of(t, pointers):
         return None
     low, high = int(t["stack"]["base"]), int(t["stack"]["top"])
     on_stack = next((thread for sp, thread in pointers if low <= sp < high), None)
-    return on_stack or (thread_of_worker(t, pointers) if is_in(t, "ready") else None)
+    return on_stack or (thread_of_worker(t, pointers) if is_in(t, "ready") or is_in(t, "polling") else None)
 
 
 def thread_of_worker(t, pointers):
@@ -237,7 +237,7 @@ def state_of(t, pointers):
     state = word("gti_task_state", plain(t["state"]), "GTI_")
     if state == "waiting" and has(t, "wait_kind") and int(t["wait_kind"]):
         state += " " + word("gti_wait_kind", t["wait_kind"], "GTI_WAIT_")
-    return "running" if state == "ready" and thread_of(t, pointers) else state
+    return "running" if state in ("ready", "polling") and thread_of(t, pointers) else state
 
 
 def where(t, pointers):
