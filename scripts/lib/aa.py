@@ -143,6 +143,7 @@ def judged(run):
             continue
         comparison = Comparison(*both)
         comparison.family += (backend, pair)
+        comparison.unjudged = None      # the load generator limits both labels alike
         if comparison.judged and comparison.ratio.n == ROUNDS:
             comparisons.append(comparison)
             series += both

@@ -9,7 +9,8 @@ sys.path[:0] = [os.path.join(HERE, ".."), HERE]
 
 import hostile  # noqa: E402
 import synthetic_run as synthetic  # noqa: E402
-from lib import claims_parts, report_beside, report_lead, report_model, report_tables, report_words, samples, stats, verdicts  # noqa: E402
+from lib import (claims_parts, report_beside, report_lead, report_model, report_tables, report_words,  # noqa: E402
+                 samples, stats, verdicts)
 
 
 def run_of(lines):
