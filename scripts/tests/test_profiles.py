@@ -125,6 +125,15 @@ class ProfileTest(support.Case):
                     self.assertEqual((cell.backends, cell.once), (profiles.BACKENDS, ()), name)
                     self.assertGreaterEqual(profiles.PROFILES[profile].replicates.get(cell.kind, 6), 6, name)
 
+    def test_a_loop_that_stands_for_another_is_measured_whenever_that_is(self):
+        for profile in ("quick", "default", "full"):
+            cases = {cells.parse(n)[0] for n in names(profile, two_cpus())}
+            for case, like in profiles.HARNESS_LIKE.items():
+                self.assertNotIn(case, profiles.HARNESS_CELLS)
+                self.assertIn(like, profiles.HARNESS_CELLS)
+                self.assertTrue(case in cases and like in cases, (profile, case))
+        self.assertLessEqual(set(profiles.HARNESS_MANY), set(profiles.HARNESS_LIKE))
+
     def test_a_remedy_is_switched_off_only_where_there_is_a_switch(self):
         found = names("default", two_cpus())
         self.assertEqual(found["wake/hog/h:4/remedy:off/P:2"].backends, ("gt",))
