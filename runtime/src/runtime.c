@@ -148,6 +148,12 @@ static int start_locked(const gt_config *config)
     return 0;
 }
 
+/* Whatever the calling thread does at the moment. */
+static bool is_workers_thread(void)
+{
+    return gti_worker_self() || gti_blocking_worker() || gti_thread_starting() >= 0;
+}
+
 /* In the child only the thread that forked goes on. Whatever the others held
  * or were in the middle of stays so; nothing of it is used again. A worker's
  * thread blocks all signals, which the child must not inherit: it may be about
@@ -157,7 +163,7 @@ static void after_fork(void)
     static const pthread_mutex_t unlocked = PTHREAD_MUTEX_INITIALIZER;
     if (!gti_rt.worker)
         return;
-    if (gti_worker_self() || gti_blocking_worker())
+    if (is_workers_thread())
         pthread_sigmask(SIG_SETMASK, &start_mask, NULL);
     memcpy(&start_lock, &unlocked, sizeof unlocked);
     GTI_STORE(gti_rt.forked, 1u, relaxed);
@@ -198,7 +204,7 @@ int64_t gt_stop(void)
 {
     if (GTI_LOAD(gti_rt.forked, relaxed))
         return -ENOTSUP;
-    if (gti_worker_self() || gti_blocking_worker())
+    if (is_workers_thread())
         return -EINVAL;
     int64_t live = -EINVAL;
     pthread_mutex_lock(&start_lock);
@@ -236,7 +242,7 @@ int64_t gt_run(const gt_config *config, gt_fn *fn, void *arg)
 int gt_worker(void)
 {
     struct gti_worker *w = gti_worker_self();
-    return w ? w->id : -1;
+    return w ? w->id : gti_thread_starting();
 }
 
 int gt_workers(void)

@@ -92,10 +92,26 @@ static void run_loop(struct gti_worker *w)
     }
 }
 
+static __thread int starting = -1;
+
+int gti_thread_starting(void)
+{
+    return starting;
+}
+
+/* As an outside thread: what waited as a worker would queue the scheduling loop. */
+static void call_on_worker_start(struct gti_worker *w)
+{
+    if (!gti_rt.on_worker_start || w->spare)
+        return;
+    starting = w->id;
+    gti_rt.on_worker_start(w->id, gti_rt.on_worker_start_arg);
+    starting = -1;
+}
+
 static void *thread_main(void *arg)
 {
     struct gti_worker *w = arg;
-    gti_worker_tls = w;
     GTI_STORE(w->os_id, gti_os_thread_id(), relaxed);
     gti_os_thread_punctual();
     if (w->spare) /* beside hogs */
@@ -104,8 +120,8 @@ static void *thread_main(void *arg)
     int err = gti_debug_thread_init(w);
     if (err)
         gti_fatal("worker %d: no signal stack: %s", w->id, strerror(-err));
-    if (gti_rt.on_worker_start && !w->spare)
-        gti_rt.on_worker_start(w->id, gti_rt.on_worker_start_arg);
+    call_on_worker_start(w);
+    gti_worker_tls = w;
     run_loop(w);
     gti_debug_thread_destroy();
     gti_worker_tls = NULL;

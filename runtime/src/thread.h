@@ -14,6 +14,10 @@
 bool gti_worker_init(struct gti_worker *w, int id);
 void gti_worker_destroy(struct gti_worker *w);
 
+/* The index of the worker whose on_worker_start() the calling thread is in, which
+ * is no worker yet; else -1. */
+int gti_thread_starting(void);
+
 /* 0 or -errno. */
 int gti_worker_thread_start(struct gti_worker *w);
 /* Wake the first `count` workers and wait until they have ended; stopping is

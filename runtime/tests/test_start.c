@@ -399,6 +399,52 @@ static void every_worker_starts_even_if_stopped_at_once(void **state)
     }
 }
 
+/* All that it does it does as an outside thread. */
+static gt_mutex start_mutex;
+static atomic_int in_tasks, at_start;
+
+static void count_up(void *arg)
+{
+    gt_yield();
+    atomic_fetch_add((atomic_int *)arg, 1);
+}
+
+static void wait_at_start(int worker, void *arg)
+{
+    gt_group group = {0};
+    int err;
+    (void)arg;
+    gt_mutex_lock(&start_mutex);
+    gt_sleep_until(gt_now() + 1000000);
+    gt_yield();
+    gt_mutex_unlock(&start_mutex);
+    for (int i = 0; i < 3; i++) {
+        while ((err = gt_group_spawn(&group, count_up, &in_tasks, NULL)) == -EINVAL)
+            gt_yield(); /* gt_start() has not returned */
+        CHECK(err == 0);
+    }
+    CHECK(gt_group_wait(&group) == 0);
+    CHECK(gt_worker() == worker);
+    CHECK(gt_stop() == -EINVAL);
+    atomic_fetch_add(&at_start, 1);
+}
+
+static void start_with_waits(void *arg)
+{
+    int workers = *(int *)arg;
+    CHECK(gt_start(&(gt_config){.workers = workers, .on_worker_start = wait_at_start}) == 0);
+    await(&at_start, workers);
+    CHECK(gt_stop() == 0);
+    CHECK(atomic_load(&in_tasks) == 3 * workers);
+}
+
+static void on_worker_start_may_wait(void **state)
+{
+    (void)state;
+    for (int workers = 1; workers <= 4; workers++)
+        assert_fine(start_with_waits, &workers);
+}
+
 /* ---- statistics ----------------------------------------------------------- */
 
 static void stats_add_up(void **state)
@@ -444,6 +490,7 @@ int main(void)
         cmocka_unit_test(start_and_stop_200_times_leaves_nothing_behind),
         cmocka_unit_test(on_worker_start_runs_once_on_each_worker_before_its_tasks),
         cmocka_unit_test(every_worker_starts_even_if_stopped_at_once),
+        cmocka_unit_test(on_worker_start_may_wait),
         cmocka_unit_test(stats_add_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -58,7 +58,10 @@ typedef struct gt_config {
      * 50,000, and 0 with one worker. Negative: sleep at once. */
     int64_t spin_ns;
     /* Called on each worker's OS thread before it runs tasks; the place to
-     * pin it. Not called for spares. */
+     * pin it. Not called for spares. It may wait, as an outside thread, and even
+     * for a task, which a spare may have to run. gt_start() may not have
+     * returned yet, and until it does nothing can be spawned; gt_stop() waits for
+     * the callback. */
     void (*on_worker_start)(int worker, void *arg);
     void *on_worker_start_arg;
     /* A task that runs for so long without a call that can switch is a hog:
