@@ -1,6 +1,7 @@
 /* Descriptors of tasks: slabs, the shared free list, labels. See task.h. */
 #include "task.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "os_linux.h"
@@ -169,8 +170,13 @@ void gti_tasks_destroy(void)
 
 const char *gti_task_label(const struct gti_task *t)
 {
-    static __thread char label[128];
+    static __thread char label[224];
+    char name[64], symbol[128];
+    gti_symbol((void *)(uintptr_t)t->fn, symbol, sizeof symbol);
     if (t->name)
-        return t->name;
-    return gti_symbol((void *)(uintptr_t)t->fn, label, sizeof label);
+        snprintf(label, sizeof label, "%s, entered at %s",
+                 gti_peek_string(t->name, name, sizeof name), symbol);
+    else
+        snprintf(label, sizeof label, "%s", symbol);
+    return label;
 }

@@ -135,8 +135,8 @@ GTI_INLINE bool gti_task_claim(struct gti_task *t)
     return GTI_CAS(t->claim, unclaimed, 1u, relaxed);
 }
 
-/* What reports call the task: its name, or its entry function as gti_symbol()
- * has it, in a static buffer of the calling OS thread. */
+/* What fatal reports call the task: its entry function as gti_symbol() has it,
+ * after its name if it has one; in a static buffer of the calling OS thread. */
 const char *gti_task_label(const struct gti_task *t);
 /* "mutex", for GTI_WAIT_MUTEX. */
 const char *gti_wait_name(uint8_t kind);

@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "report.h"
 #include "worker.h"
 
 #if defined(GTI_ASAN) || defined(GTI_TSAN)
@@ -107,10 +108,11 @@ static bool guarded(void)
 
 static void assert_reported(struct plan *p)
 {
-    char limit[32];
+    char limit[32], symbol[128], who[192];
+    gti_symbol((void *)(uintptr_t)p->overflow, symbol, sizeof symbol);
+    snprintf(who, sizeof who, "stack overflow in task glutton, entered at %s: ", symbol);
     snprintf(limit, sizeof limit, "%zu bytes", p->stack_size ? p->stack_size : 64 * KIB);
-    assert_fatal(run_plan, p, "stack overflow");
-    assert_fatal(run_plan, p, "glutton");
+    assert_fatal(run_plan, p, who);
     assert_fatal(run_plan, p, limit);
     assert_fatal(run_plan, p, "gt_attr.stack_size");
     /* Small stacks are given out on request only. */

@@ -85,12 +85,12 @@ void entry_with_a_symbol(void *arg)
     (void)arg;
 }
 
-static void a_label_is_the_name_or_the_function(void **state)
+static void a_label_is_the_function_after_the_name(void **state)
 {
     (void)state;
     struct gti_task named = {.fn = entry_with_a_symbol, .name = "reader"};
     struct gti_task nameless = {.fn = entry_with_a_symbol};
-    assert_string_equal(gti_task_label(&named), "reader");
+    assert_string_equal(gti_task_label(&named), "reader, entered at entry_with_a_symbol");
     assert_string_equal(gti_task_label(&nameless), "entry_with_a_symbol");
 }
 
@@ -118,7 +118,7 @@ int main(void)
         cmocka_unit_test_teardown(a_new_descriptor_is_zeroed_and_aligned, fini),
         cmocka_unit_test_teardown(no_descriptor_is_given_out_twice, fini),
         cmocka_unit_test_teardown(a_full_cache_spills_and_another_refills_from_it, fini),
-        cmocka_unit_test(a_label_is_the_name_or_the_function),
+        cmocka_unit_test(a_label_is_the_function_after_the_name),
         cmocka_unit_test(a_wrong_transition_is_fatal_where_asserts_are_on),
     };
     (void)from_a_state_it_is_not_in;
