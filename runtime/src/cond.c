@@ -26,8 +26,15 @@
  */
 #include "waitq.h"
 
+static void check_held(const gt_mutex *mutex, const char *call)
+{
+    if (gti_unlikely(GTI_LOAD(mutex->owner_, relaxed) != gti_park_self(gti_worker_self())))
+        gti_fatal("%s: the caller does not hold the mutex", call);
+}
+
 void gt_cond_wait(gt_cond *cond, gt_mutex *mutex)
 {
+    check_held(mutex, "gt_cond_wait");
     gti_spin_lock(cond->waiters_.lock_);
     gt_mutex_unlock(mutex);
     gti_waitq_wait(gti_worker_self(), &cond->waiters_, &cond->waiters_.lock_, NULL, GTI_WAIT_COND);
@@ -36,6 +43,7 @@ void gt_cond_wait(gt_cond *cond, gt_mutex *mutex)
 
 int gt_cond_wait_until(gt_cond *cond, gt_mutex *mutex, int64_t deadline)
 {
+    check_held(mutex, "gt_cond_wait_until");
     gti_spin_lock(cond->waiters_.lock_);
     gt_mutex_unlock(mutex);
     int result = gti_waitq_wait_until(gti_worker_self(), &cond->waiters_, &cond->waiters_.lock_,

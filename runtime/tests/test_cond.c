@@ -247,10 +247,46 @@ static void wait_without_mutex(void *arg)
     gt_cond_wait(&cond, &mutex);
 }
 
+static void wait_without_mutex_until(void *arg)
+{
+    (void)arg;
+    gt_cond_wait_until(&cond, &mutex, 0);
+}
+
+static gt_sem never;
+
+static void hold_mutex(void *arg)
+{
+    (void)arg;
+    gt_mutex_lock(&mutex);
+    gt_sem_wait(&never);
+}
+
+static void wait_with_the_mutex_of_another(void *arg)
+{
+    CHECK(gt_spawn(hold_mutex, NULL, NULL) == 0);
+    while (gt_mutex_try_lock(&mutex) == 0) {
+        gt_mutex_unlock(&mutex);
+        gt_yield();
+    }
+    wait_without_mutex(arg);
+}
+
+static void run_on_one(void *arg)
+{
+    run_on(1, *(gt_fn **)arg, NULL);
+}
+
 static void waiting_without_the_mutex_is_fatal(void **state)
 {
+    static const char text[] = "gt_cond_wait: the caller does not hold the mutex";
+    gt_fn *fn = wait_without_mutex, *until = wait_without_mutex_until;
+    gt_fn *other = wait_with_the_mutex_of_another;
     (void)state;
-    assert_fatal(wait_without_mutex, NULL, "the caller does not hold the mutex");
+    assert_fatal(fn, NULL, text);
+    assert_fatal(run_on_one, &fn, text);
+    assert_fatal(run_on_one, &other, text);
+    assert_fatal(run_on_one, &until, "gt_cond_wait_until: the caller does not hold the mutex");
 }
 
 int main(void)

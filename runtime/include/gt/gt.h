@@ -236,7 +236,7 @@ int gt_chan_try_send(gt_chan *chan, const void *elem);
 int gt_chan_try_recv(gt_chan *chan, void *ret_elem);
 
 /* No more sends. Elements inside may still be received; every waiter that
- * cannot be served returns -EPIPE. Closing twice is fatal. */
+ * cannot be served returns -EPIPE. Closing twice is fatal, and so is NULL. */
 void gt_chan_close(gt_chan *chan);
 
 enum gt_op { GT_OFF, GT_SEND, GT_RECV };
@@ -271,7 +271,8 @@ typedef struct gt_waitq {
 
 /* Mutual exclusion. Tasks that run may take the mutex before one that waits, at
  * most 4096 times, and if that takes long only for 0.1 to 0.5 ms or four times;
- * then the one that waits longest is handed it. */
+ * then the one that waits longest is handed it. Not recursive: to lock one that
+ * the caller holds is fatal, but for try_lock. */
 typedef struct gt_mutex {
     struct {
         uint32_t v_;
@@ -312,7 +313,8 @@ int gt_sem_try_wait(gt_sem *sem); /* -EAGAIN when the count is 0 */
 void gt_sem_post(gt_sem *sem);
 
 /* Many readers or one writer, served in order of arrival, so that neither
- * side starves. Not recursive. Unlocking what is not locked is fatal. */
+ * side starves. Not recursive: for a writer to lock it again is fatal. So is
+ * unlocking what is not locked. */
 typedef struct gt_rwmutex {
     gt_waitq waiters_;
     int64_t readers_;
@@ -327,8 +329,9 @@ int gt_rwmutex_wrlock_until(gt_rwmutex *rw, int64_t deadline);
 void gt_rwmutex_wrunlock(gt_rwmutex *rw); /* fatal unless the caller holds it */
 
 /* Condition variable. wait() gives `mutex` back while it waits and holds it
- * again when it returns, whatever it returns. There are no spurious wake-ups,
- * but another task may have changed the condition: wait in a loop. */
+ * again when it returns, whatever it returns; it is fatal unless the caller holds
+ * it. There are no spurious wake-ups, but another task may have changed the
+ * condition: wait in a loop. */
 typedef struct gt_cond {
     gt_waitq waiters_;
 } gt_cond;
