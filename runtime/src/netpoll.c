@@ -237,11 +237,14 @@ void gti_netpoll_resign(void)
 
 /* ---- waiting ------------------------------------------------------------------ */
 
-/* poll() says of a regular file that it is ready; the rest of us says -EPERM. */
-static bool cannot_be_polled(int fd)
+/* poll() says of what cannot be waited for that it is ready, epoll -EPERM: a
+ * regular file, a directory, some devices. */
+static int refusal(int fd)
 {
     struct stat st;
-    return fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode));
+    if (fstat(fd, &st) == 0 && (S_ISSOCK(st.st_mode) || S_ISFIFO(st.st_mode)))
+        return 0;
+    return gti_netpoll_ask(fd);
 }
 
 static int poll_outside(int fd, unsigned events, int64_t deadline)
@@ -256,8 +259,9 @@ static int poll_outside(int fd, unsigned events, int64_t deadline)
         return n == 0 ? -ETIMEDOUT : n;
     if (p.revents & POLLNVAL)
         return -EBADF;
-    if (cannot_be_polled(fd))
-        return -EPERM;
+    int err = refusal(fd);
+    if (err)
+        return err;
     if (p.revents & (POLLERR | POLLHUP))
         return (int)events;
     return (p.revents & (POLLIN | POLLRDHUP) ? (int)GT_READABLE : 0) |

@@ -6,6 +6,7 @@
  *
  *   gti_netpoll_open()       make the kernel's side; 0 or -errno
  *   gti_netpoll_close()
+ *   gti_netpoll_ask()        can fd be waited for at all?
  *   gti_netpoll_arm()        report fd once, when it is ready for the events
  *   gti_netpoll_collect()    wait for reports and hand each to
  *                            gti_netpoll_report()
@@ -61,6 +62,8 @@ void gti_netpoll_destroy(void);
 
 int gti_netpoll_open(void);
 void gti_netpoll_close(void);
+/* 0; -EPERM: it cannot; or the errno of why that is not known. Needs no open(). */
+int gti_netpoll_ask(int fd);
 /* `tag` comes back with the report. `is_known`: armed before, under this tag.
  * -ENOENT: known, but the number stands for another file now. */
 int gti_netpoll_arm(int fd, unsigned events, uint64_t tag, bool is_known);

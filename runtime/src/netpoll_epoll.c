@@ -35,6 +35,17 @@ void gti_netpoll_close(void)
     epoll_fd = event_fd = -1;
 }
 
+int gti_netpoll_ask(int fd)
+{
+    struct epoll_event ev = {.events = 0};
+    int other = epoll_create1(EPOLL_CLOEXEC);
+    if (other < 0)
+        return -errno;
+    int err = epoll_ctl(other, EPOLL_CTL_ADD, fd, &ev) == 0 ? 0 : -errno;
+    close(other);
+    return err;
+}
+
 int gti_netpoll_arm(int fd, unsigned events, uint64_t tag, bool is_known)
 {
     struct epoll_event ev = {.events = EPOLLONESHOT, .data.u64 = tag};

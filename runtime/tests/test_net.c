@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -93,7 +94,9 @@ static void refuse(void *arg)
     make_pipe(fds);
     int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
     int dir = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    CHECK(file >= 0 && dir >= 0);
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    int counter = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+    CHECK(file >= 0 && dir >= 0 && null >= 0 && counter >= 0);
     for (size_t i = 0; i < COUNT_OF(deadlines); i++) {
         CHECK(gt_poll(fds[0], 0, deadlines[i]) == -EINVAL);
         CHECK(gt_poll(fds[0], 4, deadlines[i]) == -EINVAL);
@@ -102,6 +105,9 @@ static void refuse(void *arg)
         CHECK(gt_poll(INT32_MIN, GT_READABLE, deadlines[i]) == -EBADF);
         CHECK(gt_poll(file, GT_READABLE, deadlines[i]) == -EPERM);
         CHECK(gt_poll(dir, GT_READABLE, deadlines[i]) == -EPERM);
+        CHECK(gt_poll(null, GT_READABLE, deadlines[i]) == -EPERM);
+        CHECK(gt_poll(null, GT_WRITABLE, deadlines[i]) == -EPERM);
+        CHECK(gt_poll(counter, GT_READABLE, deadlines[i]) == GT_READABLE);
         CHECK(gt_read(-1, &c, 1, deadlines[i]) == -EBADF);
         CHECK(gt_write(-1, &c, 1, deadlines[i]) == -EBADF);
         CHECK(gt_read(fds[0], NULL, 1, deadlines[i]) == -EINVAL);
@@ -120,6 +126,8 @@ static void refuse(void *arg)
     close(fds[1]);
     close(file);
     close(dir);
+    close(null);
+    close(counter);
 }
 
 static void *refuse_outside(void *arg)

@@ -385,7 +385,7 @@ int gt_blocking(gt_fn *fn, void *arg, int64_t deadline);
 
 /* Wait until fd is ready for `events`; returns those it is ready for. Errors
  * and hang-up count as ready for both. Any thread, several tasks per fd.
- * -EBADF; -EPERM: the fd cannot be polled, such as a regular file; -EINVAL:
+ * -EBADF; -EPERM: the fd cannot be polled, as a regular file or /dev/null; -EINVAL:
  * no or unknown events; -ETIMEDOUT; -ENOMEM. */
 int gt_poll(int fd, unsigned events, int64_t deadline);
 
