@@ -7,6 +7,10 @@
 #include "base.h"
 #include "gt/gt.h"
 
+/* Between two attempts to connect. */
+#define PAUSE_LEAST INT64_C(100000)
+#define PAUSE_MOST  INT64_C(10000000)
+
 static int set_nonblocking(int fd)
 {
     int flags = fcntl(fd, F_GETFL);
@@ -110,17 +114,40 @@ int gt_accept(int fd, struct sockaddr *ret_addr, unsigned *len, int64_t deadline
     }
 }
 
+/* One attempt. EINTR: it goes on, as with EINPROGRESS. */
+static int connect_once(int fd, const struct sockaddr *addr, unsigned len)
+{
+    if (connect(fd, addr, len) == 0)
+        return 0;
+    return errno == EINTR ? -EINPROGRESS : -errno;
+}
+
+/* With PAUSE_LEAST to PAUSE_MOST between two attempts. */
+static int connect_again(int fd, const struct sockaddr *addr, unsigned len, int64_t deadline)
+{
+    for (int64_t pause = PAUSE_LEAST;; pause = pause < PAUSE_MOST / 2 ? 2 * pause : PAUSE_MOST) {
+        int64_t now = gt_now();
+        if (deadline <= now)
+            return -ETIMEDOUT;
+        gt_sleep_until(deadline - now < pause ? deadline : now + pause);
+        int err = connect_once(fd, addr, len);
+        if (err != -EAGAIN)
+            return err;
+    }
+}
+
 int gt_connect(int fd, const struct sockaddr *addr, unsigned len, int64_t deadline)
 {
     int err = set_nonblocking(fd);
     socklen_t size = sizeof err;
     if (err)
         return err;
-    if (connect(fd, addr, len) == 0)
-        return 0;
-    /* EINTR: the attempt goes on, as with EINPROGRESS. */
-    if (errno != EINPROGRESS && errno != EINTR)
-        return -errno;
+    err = connect_once(fd, addr, len);
+    /* The backlog is full: there is nothing to poll for. */
+    if (err == -EAGAIN && addr->sa_family == AF_UNIX)
+        err = connect_again(fd, addr, len, deadline);
+    if (err != -EINPROGRESS)
+        return err;
     int ready = gt_poll(fd, GT_WRITABLE, deadline);
     if (ready < 0)
         return ready;

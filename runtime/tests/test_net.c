@@ -14,6 +14,7 @@
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -497,6 +498,64 @@ static void connections_are_refused_and_time_out(void **state)
     connect_in_vain(NULL);
 }
 
+/* Names without a file; the same for all runs, which are one after another. */
+static struct sockaddr_un listen_locally(int *ret_fd)
+{
+    struct sockaddr_un addr = {.sun_family = AF_UNIX};
+    snprintf(addr.sun_path + 1, sizeof addr.sun_path - 1, "gt-test-net-%d", (int)getpid());
+    *ret_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CHECK(*ret_fd >= 0 && bind(*ret_fd, (struct sockaddr *)&addr, sizeof addr) == 0);
+    CHECK(listen(*ret_fd, 0) == 0);
+    return addr;
+}
+
+static int connect_locally(const struct sockaddr_un *addr, int64_t deadline)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CHECK(fd >= 0);
+    int err = gt_connect(fd, (const struct sockaddr *)addr, sizeof *addr, deadline);
+    if (err)
+        close(fd);
+    return err ? err : fd;
+}
+
+static void *accept_one(void *arg)
+{
+    int conn = gt_accept(*(int *)arg, NULL, NULL, GT_NEVER);
+    CHECK(conn >= 0);
+    close(conn);
+    return NULL;
+}
+
+static void connect_to_a_full_backlog(void *arg)
+{
+    int listener, queued[64], n = 0;
+    struct sockaddr_un addr = listen_locally(&listener);
+    (void)arg;
+    while ((queued[n] = connect_locally(&addr, 0)) >= 0) {
+        n++;
+        CHECK(n < (int)COUNT_OF(queued));
+    }
+    CHECK(queued[n] == -ETIMEDOUT && n > 0);
+    CHECK(connect_locally(&addr, -1) == -ETIMEDOUT);
+    CHECK(connect_locally(&addr, gt_now() + 5 * MS) == -ETIMEDOUT);
+    pthread_t thread = outside(accept_one, &listener);
+    queued[n++] = connect_locally(&addr, GT_NEVER);
+    CHECK(queued[n - 1] >= 0);
+    join(thread);
+    while (n > 0)
+        close(queued[--n]);
+    close(listener);
+    CHECK(connect_locally(&addr, GT_NEVER) == -ECONNREFUSED);
+}
+
+static void a_full_backlog_of_a_local_listener_is_waited_for(void **state)
+{
+    (void)state;
+    on_one_and_two_workers(connect_to_a_full_backlog);
+    connect_to_a_full_backlog(NULL);
+}
+
 /* ---- closing ----------------------------------------------------------------------------------
  */
 
@@ -890,6 +949,7 @@ int main(void)
         cmocka_unit_test(writing_to_nobody_says_epipe_without_a_signal),
         cmocka_unit_test(a_deadline_in_the_middle_of_a_write_says_how_much),
         cmocka_unit_test(connections_are_refused_and_time_out),
+        cmocka_unit_test(a_full_backlog_of_a_local_listener_is_waited_for),
         cmocka_unit_test(gt_close_wakes_those_who_wait),
         cmocka_unit_test(the_first_wait_may_come_beside_the_close),
         cmocka_unit_test(a_number_that_became_the_runtimes_own_is_closed),

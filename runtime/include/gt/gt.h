@@ -399,6 +399,8 @@ int64_t gt_read(int fd, void *ret_buf, size_t size, int64_t deadline);
 int64_t gt_write(int fd, const void *buf, size_t size, int64_t deadline);
 /* The new descriptor, non-blocking and close-on-exec. */
 int gt_accept(int fd, struct sockaddr *ret_addr, unsigned *len, int64_t deadline);
+/* While the backlog of an AF_UNIX listener is full it tries again, at least every
+ * 10 ms. */
 int gt_connect(int fd, const struct sockaddr *addr, unsigned len, int64_t deadline);
 /* Close fd; tasks that wait for it return -EBADF. (After a plain close() they
  * would wait for ever.) */
