@@ -1,6 +1,7 @@
 /* A server, a load and the region around them; see drive.h. */
 #include "drive.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -96,21 +97,38 @@ static void judge(const struct load_report *report, const struct drive *d, struc
     bench_invalid(b, why);
 }
 
+static void met_limit(int error, void *arg)
+{
+    bench_limit(arg, 0, error);
+}
+
+/* False when it did not start: a limit if there is no task for it. */
+static bool start_server(struct server *server, const struct drive *d, struct bench *b)
+{
+    struct server_config config = d->server;
+    int rc;
+
+    config.met_limit = met_limit;
+    config.limit_arg = b;
+    rc = server_start(server, &config);
+    if (rc == -EAGAIN || rc == -ENOMEM)
+        bench_limit(b, 0, -rc);
+    else if (rc)
+        bench_fail(b, strerror(-rc));
+    return rc == 0;
+}
+
 bool drive(const struct drive *d, struct bench *b, struct load_report *ret_report)
 {
     struct ledger *ledger = bench_ledger(b);
     struct server server;
     struct load load;
     bool well;
-    int rc;
 
     drive_raise_files(d->connections, b);
     *ret_report = (struct load_report){0};
-    rc = server_start(&server, &d->server);
-    if (rc) {
-        bench_fail(b, strerror(-rc));
+    if (!start_server(&server, d, b))
         return false;
-    }
     well = start_load(&load, d, server.port, b);
     if (well) {
         well = converse(&load, d, ret_report, b);
@@ -122,7 +140,6 @@ bool drive(const struct drive *d, struct bench *b, struct load_report *ret_repor
     ledger->sent = ret_report->requests + ret_report->primed;
     ledger->delivered = server.counts.messages;
     if (server.counts.turned_away) {
-        bench_limit(b, 0, server.counts.error);
         ledger->sent = ledger->delivered = 0;
         return false;
     }

@@ -49,9 +49,13 @@ void server_link_close(struct server_link *l)
     add(&all->created, mine->created);
     add(&all->done, mine->done);
     add(&all->turned_away, mine->turned_away);
-    if (mine->error)
-        __atomic_store_n(&all->error, mine->error, __ATOMIC_RELAXED);
     free(l);
+}
+
+void server_meet_limit(struct server *s, int error)
+{
+    if (!__atomic_exchange_n(&s->limited, true, __ATOMIC_ACQ_REL) && s->config.met_limit)
+        s->config.met_limit(error, s->config.limit_arg);
 }
 
 /* Closing while bytes of the client are unread would take back what was
@@ -129,7 +133,7 @@ static bool answer_in_task(struct server_link *l, struct http_message *request, 
         return x.stays;
     }
     l->counts.turned_away++;
-    l->counts.error = -rc;
+    server_meet_limit(l->server, -rc);
     request->refused = 503;
     return server_answer(l, request, deadline);
 }
@@ -226,7 +230,7 @@ static void turn_away(struct server *s, int fd, int error)
 {
     close(fd);
     s->counts.turned_away++;
-    __atomic_store_n(&s->counts.error, error, __ATOMIC_RELAXED);
+    server_meet_limit(s, error);
 }
 
 static void welcome(struct server *s, task_group *connections, int fd)

@@ -40,15 +40,18 @@ struct server_config {
     bool task_per_request;
     int64_t idle_ns;    /* for the first byte of a request to come; 0: 30 s */
     int64_t request_ns; /* from there to its end, and to take an answer; 0: 10 s */
-    bool lose;          /* for tests: each connection's first message is not counted */
+    /* Called at the first connection or request for which there is no task, with
+     * a positive errno, while those that there are live; may be NULL. */
+    void (*met_limit)(int error, void *arg);
+    void *limit_arg;
+    bool lose; /* for tests: each connection's first message is not counted */
 };
 
 struct server_counts {
     uint64_t messages;      /* answered with what the handler said, or sent back */
     uint64_t refused;       /* requests that no handler saw */
     uint64_t created, done; /* tasks */
-    uint64_t turned_away;   /* connections and requests for which there was no task ... */
-    int error;              /* ... and the last reason, as a positive errno */
+    uint64_t turned_away;   /* connections and requests for which there was no task */
 };
 
 struct server {
@@ -56,6 +59,7 @@ struct server {
     unsigned port;
     int fd;
     task_group acceptor;
+    bool limited;                /* met_limit has been called; atomic */
     struct dispatch *dispatch;   /* where tasks may not wait */
     struct server_counts counts; /* added to when a connection ends; whole after server_stop() */
 };
@@ -84,6 +88,9 @@ void server_link_close(struct server_link *l);
 /* Handles one complete or refused request and answers it. False when the
  * connection is to be closed. */
 bool server_answer(struct server_link *l, const struct http_message *request, int64_t deadline);
+
+/* There is no task for a connection or a request. */
+void server_meet_limit(struct server *s, int error);
 
 /* Says no to a client and lets it read that before its connection goes. */
 void server_hang_up(struct server_link *l);

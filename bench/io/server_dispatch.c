@@ -154,7 +154,7 @@ static void hand_over(struct line *l)
         return;
     l->link->counts.created--;
     l->link->counts.turned_away++;
-    l->link->counts.error = -rc;
+    server_meet_limit(l->dispatch->server, -rc);
     end_line(l);
 }
 
@@ -177,7 +177,7 @@ static void welcome(struct dispatch *d, int fd)
         l->link = server_link_open(d->server, fd);
     if (!l || !l->link) {
         d->server->counts.turned_away++;
-        __atomic_store_n(&d->server->counts.error, ENOMEM, __ATOMIC_RELAXED);
+        server_meet_limit(d->server, ENOMEM);
         close(fd);
         free(l);
         return;
