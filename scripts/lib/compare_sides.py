@@ -12,7 +12,7 @@ They are tried in this order. What is both a machine and a revision is refused:
 import os
 import subprocess
 
-from . import errors, samples, store
+from . import errors, profiles, samples, store
 from . import machine as machine_facts
 from .report_model import Model
 
@@ -138,10 +138,11 @@ def why_not(one, two):
     """Why no ratio may be formed between runs with these machine.json, or None."""
     for kind in ["definition"] + (["toolchain"] if same_machine(one, two) else []):
         a, b = one["hashes"][kind], two["hashes"][kind]
+        if "unknown" in (a, b):
+            where = "in both" if a == b else "in the first" if a == "unknown" else "in the second"
+            return "the %s hash is unknown %s: nothing says that they measured the same" % (kind, where)
         if a != b:
             return "the %s hashes differ (%s and %s): %s" % (kind, a[:16], b[:16], MEANING[kind])
-        if a == "unknown":
-            return "the %s hash is unknown in both: nothing says that they measured the same" % kind
     return None
 
 
@@ -167,10 +168,20 @@ def differences(one, two):
              for kind in ("implementation", "toolchain") if a["hashes"][kind] != b["hashes"][kind]]
     if same_machine(a, b):
         lines += _other_conditions(a["env"], b["env"])
+    seconds = load_seconds(a), load_seconds(b)
+    if None not in seconds and seconds[0] != seconds[1]:
+        lines.append("profiles differ: %s and %s: under a given load a process of io/rest lasts %d and %d s"
+                     % (a["profile"], b["profile"], *seconds))
     loads = one.plan.get("full_load"), two.plan.get("full_load")
     if None not in loads and loads[0] != loads[1]:
         lines.append("full load differs: %d and %d requests a second, of which the loads of io/rest are shares" % loads)
     return lines
+
+
+def load_seconds(machine):
+    """How long a service is under a given load in a process, which is the profile's; None where that is unknown."""
+    profile = profiles.PROFILES.get(machine["profile"])
+    return profile.load_seconds if profile else None
 
 
 def _other_conditions(a, b):

@@ -64,7 +64,7 @@ def print_side_by_side(a, b, out):
 def print_machines(a, b, out):
     """Each machine's own ratio is the figure; absolute values stand beside it, and what they are in dependent
     multiplications of the same machine. Returns how many cells have a ratio on both."""
-    table = [["cell", "A gt/pthread", "B gt/pthread", "A gt", "B gt", "A gt in multiplications", "B"]]
+    table = [["cell", "A gt/pthread", "B gt/pthread", "A gt", "B gt", "A gt in multiplications", "B gt in multiplications"]]
     chains = chain_ns(a), chain_ns(b)
     ratios = 0
     for cell in all_cells(a, b):

@@ -208,7 +208,10 @@ def refuse_unlike(found):
             a, b = first.machine["hashes"][kind], one.machine["hashes"][kind]
             if a != b or a == "unknown":
                 raise errors.NotComparableError("merge: the %s hashes of %s and %s %s: they are not one run" % (
-                    kind, first.path, one.path, "are unknown" if a == b else "differ"))
+                    kind, first.path, one.path, "are not all known" if "unknown" in (a, b) else "differ"))
+        if compare_sides.load_seconds(first.machine) != compare_sides.load_seconds(one.machine):
+            raise errors.NotComparableError("merge: %s and %s are of profiles in which a process of io/rest lasts longer"
+                                            " in one than in the other: they are not one run" % (first.path, one.path))
         unlike = compare_sides.other_parameters(first.plan, one.plan)
         if unlike:
             raise errors.NotComparableError("merge: %s and %s: %s" % (first.path, one.path, unlike))

@@ -11,6 +11,7 @@ import unittest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(HERE, ".."), HERE]
 
+import corpus  # noqa: E402
 import hostile  # noqa: E402
 import synthetic_run as synthetic  # noqa: E402
 from lib import cli, errors, report_blocks, report_content, report_model, report_words, samples  # noqa: E402
@@ -139,6 +140,12 @@ class Comparable(Compared):
         status, text = self.compare(self.store("a", hashes=unknown), self.store("b", hashes=unknown))
         self.assertEqual(status, errors.NOT_COMPARABLE)
         self.assertIn("unknown in both", text)
+        known = self.store("c")
+        for words, where in (((known, "a"), "second"), (("a", known), "first")):
+            words = [os.path.join(self.dir, word) for word in words]
+            status, text = self.compare(*words)
+            self.assertEqual(status, errors.NOT_COMPARABLE)
+            self.assertIn("not comparable: the definition hash is unknown in the %s: nothing says" % where, text)
 
     def test_another_toolchain_matters_on_one_machine(self):
         status, text = self.compare(self.store("a"), self.store("b", hashes=self.hashes(toolchain="other")))
@@ -180,6 +187,24 @@ class Comparable(Compared):
         for other in (self.store("c", env=dict(env, load1=9.0)), self.store("d", env={}),
                       self.store("e", env=changed, machine="other")):
             self.assertNotIn("differs: 0.0", self.compare(self.store("f"), other)[1])
+
+    def test_values_in_multiplications_say_whose_they_are(self):
+        paths = self.store("a"), self.store("b", machine="other-4cpu")
+        for path, chain in zip(paths, (2.0, 1.0)):
+            with open(os.path.join(path, "calibration.jsonl"), "w", encoding="ascii") as f:
+                f.write(json.dumps(corpus.calibration(chain_ns=chain)) + "\n")
+        text = self.compare(*paths)[1]
+        self.assertRegex(text, "A gt in multiplications +B gt in multiplications\n")
+        self.assertRegex(text, r"spawn/one/P:1 .* 25\.2 +50\.5\n")
+        self.assertIn("one dependent multiplication takes 2.00 ns on A, 1.00 ns on B", text)
+
+    def test_profiles_that_load_services_for_another_time_are_noted(self):
+        words = "note: profiles differ: default and full: under a given load a process of io/rest lasts 1 and 10 s"
+        a = self.store("a", profile="default")
+        for other in (self.store("b", profile="full"), self.store("c", profile="full", machine="other")):
+            self.assertIn(words, self.compare(a, other)[1])
+        for other in ("quick", "who knows"):
+            self.assertNotIn("profiles differ", self.compare(a, self.store("d", profile=other))[1])
 
     def test_two_machines_show_their_own_ratios_and_judge_nothing(self):
         other = self.store("b", lines_of(2.0), machine="other-4cpu", hashes=self.hashes(toolchain="x"))

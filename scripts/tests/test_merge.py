@@ -150,6 +150,9 @@ class One(MergeTest):
         hashes = synthetic.machine()["hashes"]
         for kind in hashes:
             self.refused(errors.NotComparableError, kind, "--one", *self.sessions(hashes=dict(hashes, **{kind: "other"})))
+        self.refused(errors.NotComparableError, "are of profiles in which", "--one", *self.sessions(profile="full"))
+        self.refused(errors.NotComparableError, "are not all known", "--one",
+                     *self.sessions(hashes=dict(hashes, toolchain="unknown")))
         others = self.sessions()
         for number, path in enumerate(others):
             with open(os.path.join(path, "plan.json"), "w") as f:
