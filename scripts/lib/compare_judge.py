@@ -2,11 +2,19 @@
 
 from . import errors, samples, stats
 from .report_cell import Cell, backend_key
-from .report_model import INCOMPLETE, judge
+from .report_model import INCOMPLETE, judge, why_unjudged
 from .report_words import ratio_words
 
 MAX_NAMES = 12
 FREE = "not judged: placement left free"
+
+
+def _why_unjudged(a, b):
+    """Between two backends as in a report. The same backend on both sides places its pairs alike, and its clients limit
+    it alike."""
+    if a.backend == b.backend:
+        return None if a.complete and b.complete else INCOMPLETE
+    return why_unjudged(a, b) or (FREE if a.cell.is_free else None)
 
 
 class Row:
@@ -15,8 +23,7 @@ class Row:
     def __init__(self, series_a, series_b):
         self.a, self.b, self.cell = series_a, series_b, series_a.cell
         self.family = self.cell.family + (series_a.backend, series_b.backend)
-        self.free = self.cell.is_free and series_a.backend != series_b.backend   # each places the pair as it likes
-        self.unjudged = None if series_a.complete and series_b.complete else INCOMPLETE
+        self.unjudged = _why_unjudged(series_a, series_b)
         self.corrected_p = self.corrected_run = self.verdict = None
         self.ratio = None
         self.values = series_a.values, series_b.values      # what the ratio is made of
@@ -35,7 +42,7 @@ class Row:
 
     @property
     def judged(self):
-        return self.ratio is not None and self.unjudged is None and not self.ratio.interval.is_range and not self.free
+        return self.ratio is not None and self.unjudged is None and not self.ratio.interval.is_range
 
     @property
     def lost(self):
@@ -108,9 +115,6 @@ def rows_of(a, b, floor):
     for row in rows:
         row.relate(a, b)
     judge([row for row in rows if row.ratio is not None], floor)
-    for row in rows:
-        if row.free and row.ratio is not None:
-            row.verdict = FREE
     return rows
 
 
@@ -144,7 +148,7 @@ def outcome(rows, gate, missing_in_b=()):
     if worse:
         return Outcome(errors.FAILED, *["regression: %s %s: %s" % (row.cell.name, row.b.backend, _why_worse(row))
                                         for row in worse])
-    open_ = [row for row in rows if row.a.usable and not row.free and (not row.judged or row.ratio.interval.high > 1 + gate)]
+    open_ = [row for row in rows if row.a.usable and row.unjudged != FREE and (not row.judged or row.ratio.interval.high > 1 + gate)]
     lines = []
     if open_ or not judged:
         lines.append("undecided: a cost beyond the gate is not excluded in %d of %d: %s" % (

@@ -303,6 +303,18 @@ class Backends(Compared):
         _, text = self.compare(path, self.store("b", lines_of(only=cells)))
         self.assertNotIn("left free", text)
 
+    def test_what_the_load_generator_limits_is_shown_and_not_judged(self):
+        cell = "io/echo/c:16/P:1"
+        lines = lines_of(only=(CELLS[0], cell))
+        for line in lines:
+            if line["cell"] == cell:
+                line["env"] = dict(line["env"], load_busy_permille=950)
+        path = self.store("a", lines)
+        status, text = self.compare(path, "pthread", "gt", "--gate", "5%")
+        self.assertRegex(text, cell + r".* 1/480 \(1/480 to 1/480\) +not judged: limited by the load generator")
+        self.assertEqual(status, errors.INCONCLUSIVE, text)
+        self.assertNotIn("limited", self.compare(path, self.store("b", lines_of(only=(CELLS[0], cell))))[1])
+
     def test_order_of_replicates_does_not_unpair(self):
         lines = synthetic.samples()
         path = self.store("a", lines)
