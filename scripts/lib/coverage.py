@@ -51,7 +51,9 @@ NOT_BUILT = (
     )),
     ("in profile full", (
         ("io/rest at five rates for 10 s", "three rates, and a closed loop, for 1 s"),
-        ("parallel/fib n:30 with a recorded cut-off", "without one; threads run once, to their limit"),
+        ("parallel/fib n:30 with a recorded cut-off", "without one; threads run once, at P:1, to their limit"),
+        ("spawn/tree n:1e6 on threads", "n:1e5 has their limit, and 1e6 takes minutes to come to it"),
+        ("channel/sieve k:2000 on threads at P = all CPUs", "90 s a round; P:1 has them"),
         ("switch/yield n:1e5 on threads", "more than can be alive under the usual limits"),
     )),
     ("smaller or gone in profile quick", (
