@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "os_linux.h"
+#include "worker.h"
 
 #define MS INT64_C(1000000)
 
@@ -31,33 +32,57 @@ static void sleep_spread(void *arg)
     atomic_fetch_add(&woken, 1);
 }
 
+struct many {
+    int n;
+    int64_t ahead; /* the first deadline; what follows is spread */
+    bool all;      /* out: they were asleep at once */
+};
+
+/* Nobody leaves a wheel before `base`. */
+static bool are_asleep(uint32_t n)
+{
+    uint32_t asleep = 0;
+    for (int i = 0; i < gti_workers_made(); i++)
+        asleep += GTI_LOAD(gti_rt.worker[i].timers.count, relaxed);
+    return asleep == n && gt_now() < base;
+}
+
 static void a_great_many(void *arg)
 {
-    const intptr_t n = *(int *)arg;
+    struct many *m = arg;
+    const intptr_t n = m->n;
     gt_group group = {0};
     atomic_store(&woken, 0);
-    base = gt_now();
+    base = gt_now() + m->ahead;
     for (intptr_t i = 0; i < n; i++) {
         spawn(&group, sleep_spread, (void *)(i * 7919 % n * 500));
         if (i % 1000 == 0)
             gt_yield(); /* those who have come so far go to sleep */
     }
+    while (!(m->all = are_asleep((uint32_t)n)) && gt_now() < base)
+        gt_yield();
     CHECK(gt_group_wait(&group) == 0);
     CHECK(atomic_load(&woken) == (int)n);
 }
 
-/* A million, or as many as half of the free memory has stacks for: if the machine
- * is fast, all are asleep at once. */
-static void a_million_sleepers_wake(void **state)
+/* As much time as they need to fall asleep. */
+static void sleep_all_at_once(int workers, int n)
+{
+    struct many m = {.n = n, .ahead = n * INT64_C(2000)};
+    for (; !m.all; m.ahead *= 2)
+        run_on(workers, a_great_many, &m);
+}
+
+/* A million, or as many as half of the free memory has stacks for. */
+static void a_million_sleep_at_once_and_wake(void **state)
 {
     (void)state;
     long long free_bytes = (long long)sysconf(_SC_AVPHYS_PAGES) * sysconf(_SC_PAGESIZE);
     long long allowed = (long long)(gti_os_memory() / 2);
     long long most = (free_bytes < allowed ? free_bytes : allowed) / 2 / 12288;
-    int n = UNDER_ASAN ? 3000 : most < 1000000 ? (int)most : 1000000;
-    run_on(1, a_great_many, &n);
-    n /= 10;
-    run_on(2, a_great_many, &n);
+    int n = UNDER_ASAN || UNDER_TSAN ? 3000 : most < 1000000 ? (int)most : 1000000;
+    sleep_all_at_once(1, n);
+    sleep_all_at_once(2, n / 10);
 }
 
 /* ---- edges ------------------------------------------------------------------------ */
@@ -296,7 +321,7 @@ static void timeouts_of_workers_are_not_put_off_and_those_of_others_left_alone(v
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_million_sleepers_wake),
+        cmocka_unit_test(a_million_sleep_at_once_and_wake),
         cmocka_unit_test(durations_0_minus_1_and_int64_max_go_14431),
         cmocka_unit_test(a_storm_of_cancelled_deadlines_loses_no_wake_up),
         cmocka_unit_test(a_deadline_may_pass_before_the_waiter_is_queued_brpc_617),
