@@ -386,7 +386,9 @@ int gt_blocking(gt_fn *fn, void *arg, int64_t deadline);
 /* Wait until fd is ready for `events`; returns those it is ready for. Errors
  * and hang-up count as ready for both. Any thread, several tasks per fd.
  * -EBADF; -EPERM: the fd cannot be polled, as a regular file or /dev/null; -EINVAL:
- * no or unknown events; -ETIMEDOUT; -ENOMEM. */
+ * no or unknown events; -ETIMEDOUT; -ENOMEM; -EMFILE: fd is 2^20 or more, or the
+ * process has no descriptors left for epoll; -ENFILE, -ENOSPC: the system has none,
+ * or the user no watches (fs.epoll.max_user_watches). */
 int gt_poll(int fd, unsigned events, int64_t deadline);
 
 /* Each tries the system call first and waits if it would block. Descriptors
