@@ -458,6 +458,7 @@ static void stats_add_up(void **state)
             assert_int_equal(gt_group_spawn(&group, nothing, NULL, NULL), 0);
         assert_int_equal(gt_group_wait(&group), 0);
         gt_get_stats(&s);
+        assert_int_equal(gt_get_counters(0, NULL), -EINVAL);
         assert_int_equal(s.workers, worker_counts[w]);
         assert_int_equal(s.sum.spawned, 1000);
         assert_int_equal(s.sum.finished, 1000);

@@ -181,7 +181,8 @@ int gt_worker(void);
 int gt_workers(void);
 
 /* Give the memory of pooled, idle stacks back to the kernel: those of the
- * calling worker and those shared by all. Address space stays reserved. */
+ * calling worker and those shared by all. Address space stays reserved. Any thread,
+ * but not while another calls gt_stop(). */
 void gt_stack_trim(void);
 
 /* ---- groups: spawn many, wait for all -------------------------------- */
@@ -196,7 +197,8 @@ typedef struct gt_group {
 /* As gt_spawn(); the group counts the task until it returns. Any thread, and
  * tasks may spawn into the group they belong to. The group may be found
  * complete as late as when the task that spawned into it next waits, yields
- * or returns. A caller that spawns many may be left as in gt_spawn(). */
+ * or returns. A caller that spawns many may be left as in gt_spawn(). -EINVAL also:
+ * group is NULL. */
 int gt_group_spawn(gt_group *group, gt_fn *fn, void *arg, const gt_attr *attr);
 
 /* Wait until every task of the group has returned. One waiter at a time: a
@@ -375,7 +377,8 @@ void *gt_local_get(gt_local key); /* NULL outside tasks */
  * gt_worker() is -1. Not to be nested (-EINVAL); outside tasks both do nothing. */
 int gt_blocking_begin(int64_t deadline);
 void gt_blocking_end(void);
-/* begin, fn(arg), end. What begin returned; fn has not run unless it was 0. */
+/* begin, fn(arg), end. What begin returned, or -EINVAL: fn is NULL; fn has not run
+ * unless it was 0. */
 int gt_blocking(gt_fn *fn, void *arg, int64_t deadline);
 
 /* ---- network and pipes ------------------------------------------------ */
@@ -395,8 +398,9 @@ int gt_poll(int fd, unsigned events, int64_t deadline);
  * that are not sockets, and listening or connecting sockets, are made
  * non-blocking for all who share them. read: the bytes read, 0 at the end.
  * write: all of `size` unless an error or the deadline stops it half-way: then
- * what was written, if that is not 0. Sockets never raise SIGPIPE. Otherwise
- * as gt_poll() and the system call of the same name; EINTR is handled. */
+ * what was written, if that is not 0. Sockets never raise SIGPIPE. -EINVAL: the
+ * buffer is NULL and `size` is not 0. Otherwise as gt_poll() and the system call of
+ * the same name; EINTR is handled. */
 int64_t gt_read(int fd, void *ret_buf, size_t size, int64_t deadline);
 int64_t gt_write(int fd, const void *buf, size_t size, int64_t deadline);
 /* The new descriptor, non-blocking and close-on-exec. */
@@ -452,9 +456,9 @@ typedef struct gt_stats {
     uint64_t canary_stacks; /* of them, with a canary as their only guard */
 } gt_stats;
 
-/* Any thread, but not while another calls gt_stop(). */
+/* Both: any thread, but not while another calls gt_stop(). -EINVAL: no worker or
+ * spare of that index, or ret_counters is NULL. */
 void gt_get_stats(gt_stats *ret_stats);
-/* -EINVAL: no worker or spare of that index. */
 int gt_get_counters(int worker, gt_counters *ret_counters);
 
 typedef struct gt_stack_use {
