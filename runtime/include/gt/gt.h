@@ -414,6 +414,8 @@ int gt_close(int fd);
 
 /* ---- looking inside -------------------------------------------------- */
 
+/* What notices that a stack overflows. GT_GUARD in the environment names it:
+ * madvise, mprotect or canary; by default it is the first that the kernel has. */
 enum gt_guard {
     /* MADV_GUARD_INSTALL below every stack: always before corruption, if code
      * with frames larger than a page is built with -fstack-clash-protection (on
@@ -484,9 +486,9 @@ int gt_dump(int fd);
 /* GT_TRACE=file in the environment writes what each worker did to a file for
  * ui.perfetto.dev or chrome://tracing: which task ran when, and what it then
  * waited for; spawns, wake-ups, steals, hogs, sleep, blocking calls. The last
- * GT_TRACE_EVENTS of each worker, 64 Ki unless set to something else, at
- * gt_stop(), or when the process exits or ends by a fatal report. Each
- * gt_start() writes the file anew. */
+ * GT_TRACE_EVENTS of each worker, 16 to 16 Mi and by default 64 Ki, at gt_stop(),
+ * or when the process exits or ends by a fatal report. Each gt_start() writes the
+ * file anew. */
 
 /* The name of the calling task in reports; not copied, so it must stay for as
  * long as the task has it. Outside tasks it does nothing. */
