@@ -153,22 +153,6 @@ GTI_INLINE void gti_runq_turn(struct gti_runq *q, const struct gti_runq_ends *e,
     GTI_STORE(q->tail, e->tail + 1u, relaxed);
 }
 
-/* Owner. How many are inside, or were a moment ago. */
-GTI_INLINE uint32_t gti_runq_count(struct gti_runq *q)
-{
-    return GTI_LOAD(q->tail, relaxed) - GTI_LOAD(q->head, relaxed);
-}
-
-/* Owner. The task `ahead` places behind the oldest, or NULL: a hint for
- * prefetching, as a thief may have it by now. */
-GTI_INLINE struct gti_task *gti_runq_peek(struct gti_runq *q, uint32_t ahead)
-{
-    uint32_t at = GTI_LOAD(q->head, relaxed) + ahead;
-    if ((int32_t)(GTI_LOAD(q->tail, relaxed) - at) <= 0)
-        return NULL;
-    return GTI_LOAD(q->slot[at & q->mask].task, relaxed);
-}
-
 /* Thief, which owns `mine`, an empty ring. Take half of the victim's tasks,
  * rounded up, but not more than fit: returns the newest of them and leaves the
  * rest in `mine`. NULL when there was nothing. *ret_count is how many were

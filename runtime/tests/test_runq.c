@@ -147,19 +147,6 @@ static void a_thief_takes_no_more_than_fits(void **state)
     free_queue(mine);
 }
 
-static void peek_sees_only_what_is_inside(void **state)
-{
-    (void)state;
-    struct gti_runq *q = make_queue();
-    assert_null(gti_runq_peek(q, 0));
-    for (uint32_t i = 0; i < 10; i++)
-        push(q, task(i));
-    for (uint32_t i = 0; i < 10; i++)
-        assert_ptr_equal(gti_runq_peek(q, i), task(i));
-    assert_null(gti_runq_peek(q, 10));
-    free_queue(q);
-}
-
 /* ---- owner against thieves ------------------------------------------------ */
 
 #define THIEVES 3
@@ -233,7 +220,6 @@ int main(void)
         cmocka_unit_test(counters_may_wrap_around),
         cmocka_unit_test(a_thief_takes_the_older_half_rounded_up),
         cmocka_unit_test(a_thief_takes_no_more_than_fits),
-        cmocka_unit_test(peek_sees_only_what_is_inside),
         cmocka_unit_test(owner_and_thieves_take_each_task_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
