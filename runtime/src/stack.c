@@ -258,12 +258,6 @@ void gti_stack_overflowed(const struct gti_stack *s, const char *task)
               gti_stack_is_small(s->size_class) ? "" : ", gt_config.stack_size or GT_STACK_SIZE");
 }
 
-void gti_stack_check_canary(const struct gti_stack *s, const char *task)
-{
-    if (!gti_stack_is_whole(s))
-        gti_stack_overflowed(s, task);
-}
-
 /* ---- counts ------------------------------------------------------------- */
 
 void gti_stack_stats(gt_stats *stats)

@@ -133,8 +133,6 @@ bool gti_stack_is_whole(const struct gti_stack *stack);
 /* Fatal: `task` overflowed a stack that has a canary. */
 void gti_stack_overflowed(const struct gti_stack *stack, const char *task)
     __attribute__((noreturn));
-/* Fatal when the canary of a canary stack is gone. */
-void gti_stack_check_canary(const struct gti_stack *stack, const char *task);
 
 /* The guard, counts, and what idle stacks with the classes retain, which is
  * added to stats->sum.retained_bytes. */
@@ -173,21 +171,6 @@ GTI_INLINE bool gti_stack_push(struct gti_stack_cache *cache, struct gti_stack *
     pool->free = s;
     GTI_STORE(pool->count, count, relaxed);
     return gti_unlikely(count > pool->limit);
-}
-
-/* The same with what may have to follow. NULL: the system refuses memory. */
-GTI_INLINE struct gti_stack *gti_stack_get(struct gti_stack_cache *cache, unsigned size_class)
-{
-    struct gti_stack *s = gti_stack_pop(cache, size_class);
-    if (gti_unlikely(!s) && gti_stack_refill(cache, size_class))
-        s = gti_stack_pop(cache, size_class);
-    return s;
-}
-
-GTI_INLINE void gti_stack_put(struct gti_stack_cache *cache, struct gti_stack *s)
-{
-    if (gti_stack_push(cache, s))
-        gti_stack_spill(cache, s->size_class);
 }
 
 #endif

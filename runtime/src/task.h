@@ -172,13 +172,6 @@ GTI_INLINE struct gti_task *gti_task_pop(struct gti_task_cache *cache)
     return t;
 }
 
-GTI_INLINE struct gti_task *gti_task_get(struct gti_task_cache *cache)
-{
-    if (gti_unlikely(!cache->free) && !gti_task_refill(cache))
-        return NULL;
-    return gti_task_pop(cache);
-}
-
 GTI_INLINE void gti_task_put(struct gti_task_cache *cache, struct gti_task *t)
 {
     t->next = cache->free;

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "os_linux.h"
-#include "stack.h"
+#include "stacks.h"
 #include "worker.h"
 
 #define KIB ((size_t)1 << 10)
@@ -87,7 +87,7 @@ static void stacks_of_every_class_are_aligned_writable_and_apart(void **state)
         if (!init_with(kinds[kind]))
             continue;
         for (unsigned c = 0; c < GTI_STACK_CLASSES; c++) {
-            struct gti_stack *a = gti_stack_get(&cache, c), *b = gti_stack_get(&cache, c);
+            struct gti_stack *a = stack_get(&cache, c), *b = stack_get(&cache, c);
             assert_non_null(a);
             assert_non_null(b);
             assert_int_equal(a->size_class, c);
@@ -97,8 +97,8 @@ static void stacks_of_every_class_are_aligned_writable_and_apart(void **state)
             assert_true(a->top <= b->base || b->top <= a->base);
             a->top[-1] = 1;
             a->top[-(ptrdiff_t)gti_stack_class_size(c) + 8] = 1;
-            gti_stack_put(&cache, a);
-            gti_stack_put(&cache, b);
+            stack_put(&cache, a);
+            stack_put(&cache, b);
         }
         gti_stacks_destroy();
     }
@@ -146,7 +146,7 @@ static void guards_fault_and_neighbours_do_not(void **state)
             continue;
         }
         for (size_t i = 0; i < COUNT_OF(s); i++) {
-            s[i] = gti_stack_get(&cache, 2);
+            s[i] = stack_get(&cache, 2);
             assert_non_null(s[i]);
             assert_false(s[i]->canary);
         }
@@ -177,11 +177,11 @@ static void guards_hold_after_trim_and_reuse(void **state)
             struct gti_stack_cache cache = {0};
             if (!init_with(kinds[kind]))
                 continue;
-            struct gti_stack *s = gti_stack_get(&cache, size_class);
+            struct gti_stack *s = stack_get(&cache, size_class);
             for (int round = 0; round < 3; round++) {
-                gti_stack_put(&cache, s);
+                stack_put(&cache, s);
                 gti_stack_trim(&cache);
-                assert_ptr_equal(gti_stack_get(&cache, size_class), s);
+                assert_ptr_equal(stack_get(&cache, size_class), s);
                 assert_false(writable(s->base));
                 assert_true(writable(s->base + gti_os_page_size()));
             }
@@ -194,20 +194,20 @@ static void a_whole_canary_is_fine(void **state)
     (void)state;
     struct gti_stack_cache cache = {0};
     assert_true(init_with("canary"));
-    struct gti_stack *s = gti_stack_get(&cache, 0);
+    struct gti_stack *s = stack_get(&cache, 0);
     assert_true(s->canary);
     memset(s->base + 8, 0xff, (size_t)(s->top - s->base) - 8);
-    gti_stack_check_canary(s, "x");
-    gti_stack_put(&cache, s);
+    stack_check_canary(s, "x");
+    stack_put(&cache, s);
     gti_stack_trim(&cache);
-    gti_stack_check_canary(s, "x");
+    stack_check_canary(s, "x");
 }
 
 static void overwrite_canary(void *stack)
 {
     struct gti_stack *s = stack;
     s->base[3] ^= 1;
-    gti_stack_check_canary(s, "culprit");
+    stack_check_canary(s, "culprit");
 }
 
 static void an_overwritten_canary_is_fatal_and_names_task_limit_and_option(void **state)
@@ -216,7 +216,7 @@ static void an_overwritten_canary_is_fatal_and_names_task_limit_and_option(void 
     struct gti_stack_cache cache = {0};
     assert_true(init_with("canary"));
     for (int i = 0; i < 3; i++) {
-        struct gti_stack *s = gti_stack_get(&cache, 2);
+        struct gti_stack *s = stack_get(&cache, 2);
         assert_fatal(overwrite_canary, s, "culprit");
         assert_fatal(overwrite_canary, s, "65536");
         assert_fatal(overwrite_canary, s, "GT_STACK_SIZE");
@@ -228,7 +228,7 @@ static void the_page_below_the_first_canary_stack_is_guarded(void **state)
     (void)state;
     struct gti_stack_cache cache = {0};
     assert_true(init_with("canary"));
-    struct gti_stack *s = gti_stack_get(&cache, 2);
+    struct gti_stack *s = stack_get(&cache, 2);
     assert_false(writable(s->base - 1));
     assert_true(gti_stack_guards(s, s->base - 1));
     assert_false(gti_stack_guards(s, s->base));
@@ -242,7 +242,7 @@ static void stats_say_which_guard_is_in_force(void **state)
         gt_stats stats = {0};
         if (!init_with(kinds[kind]))
             continue;
-        gti_stack_get(&cache, 2);
+        stack_get(&cache, 2);
         gti_stack_stats(&stats);
         assert_int_equal(stats.guard, GT_GUARD_MADVISE + kind);
         assert_true(stats.stacks > 0);
@@ -264,14 +264,14 @@ static void a_full_cache_spills_and_another_refills_from_it(void **state)
     const char *why;
     assert_int_equal(gti_stacks_init(&why), 0);
     for (size_t i = 0; i < COUNT_OF(s); i++)
-        s[i] = gti_stack_get(&one, 2);
+        s[i] = stack_get(&one, 2);
     gti_stack_stats(&before);
     for (size_t i = 0; i < COUNT_OF(s); i++) {
-        gti_stack_put(&one, s[i]);
+        stack_put(&one, s[i]);
         assert_true(GTI_LOAD(one.pool[2].count, relaxed) <= 2 * GTI_STACK_BATCH);
     }
     for (size_t i = 0; i < GTI_STACK_BATCH; i++)
-        assert_non_null(gti_stack_get(&two, 2));
+        assert_non_null(stack_get(&two, 2));
     gti_stack_stats(&after);
     assert_int_equal(after.stacks, before.stacks);
 }
@@ -296,10 +296,10 @@ static void no_stack_is_given_out_twice(void **state)
         struct gti_stack_cache *c = &cache[r % 3];
         if (n == COUNT_OF(out) || (n > 0 && r >> 8 & 1)) {
             size_t i = (r >> 16) % n;
-            gti_stack_put(c, out[i]);
+            stack_put(c, out[i]);
             out[i] = out[--n];
         } else {
-            out[n++] = gti_stack_get(c, (unsigned)(r >> 9 & 1));
+            out[n++] = stack_get(c, (unsigned)(r >> 9 & 1));
         }
     }
     qsort(out, n, sizeof out[0], by_address);
@@ -316,7 +316,7 @@ static void destroy_unmaps_every_slab(void **state)
         const char *why;
         assert_int_equal(gti_stacks_init(&why), 0);
         for (unsigned c = 0; c < GTI_STACK_CLASSES; c++)
-            assert_non_null(gti_stack_get(&cache, c));
+            assert_non_null(stack_get(&cache, c));
         gti_stacks_destroy();
         if (round == 5)
             before = mapping_count();

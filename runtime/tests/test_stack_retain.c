@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "os_linux.h"
-#include "stack.h"
+#include "stacks.h"
 
 #define KIB    ((size_t)1 << 10)
 #define MIB    ((size_t)1 << 20)
@@ -74,7 +74,7 @@ static uint64_t retained(const struct gti_stack_cache *cache)
 static void get_all(struct gti_stack_cache *cache, struct gti_stack **s, size_t n, unsigned c)
 {
     for (size_t i = 0; i < n; i++) {
-        s[i] = gti_stack_get(cache, c);
+        s[i] = stack_get(cache, c);
         assert_non_null(s[i]);
     }
 }
@@ -82,7 +82,7 @@ static void get_all(struct gti_stack_cache *cache, struct gti_stack **s, size_t 
 static void put_all(struct gti_stack_cache *cache, struct gti_stack **s, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        gti_stack_put(cache, s[i]);
+        stack_put(cache, s[i]);
 }
 
 static size_t resident_in_all(struct gti_stack **s, size_t n)
@@ -132,7 +132,7 @@ static void a_new_stack_is_not_resident(void **state)
     (void)state;
     struct gti_stack_cache cache = {0};
     init(64 * MIB, 1);
-    struct gti_stack *s = gti_stack_get(&cache, 6); /* 1 MiB */
+    struct gti_stack *s = stack_get(&cache, 6); /* 1 MiB */
     assert_int_equal(resident_in(s), 0);
     assert_int_equal(retained(&cache), 0);
 }
@@ -143,10 +143,10 @@ static void a_big_stack_keeps_64_kib_and_the_page_they_end_in(void **state)
     for (unsigned size_class = 3; size_class < 9; size_class++) {
         struct gti_stack_cache cache = {0};
         init(64 * MIB, 1);
-        struct gti_stack *s = gti_stack_get(&cache, size_class);
+        struct gti_stack *s = stack_get(&cache, size_class);
         size_t usable = gti_stack_class_size(size_class);
         memset(s->top - usable, 1, usable);
-        gti_stack_put(&cache, s);
+        stack_put(&cache, s);
         assert_int_equal(resident_in(s), 64 * KIB / gti_os_page_size() + 1);
         assert_int_equal(s->top[-(ptrdiff_t)(64 * KIB)], 1);
         gti_stacks_destroy();
@@ -161,14 +161,14 @@ static void one_word_deeper_than_what_is_kept_has_the_rest_dropped(void **state)
     const size_t at[] = {0, 8, page / 2, page - 8};
     struct gti_stack_cache cache = {0};
     init(64 * MIB, 1);
-    struct gti_stack *s = gti_stack_get(&cache, 5); /* 512 KiB */
+    struct gti_stack *s = stack_get(&cache, 5); /* 512 KiB */
     char *witness = end_of(s) - 64 * KIB - 2 * page;
     for (size_t i = 0; i < COUNT_OF(at); i++) {
         witness[at[i]] = 1;
         s->base[2 * page] = 1;
-        gti_stack_put(&cache, s);
+        stack_put(&cache, s);
         assert_int_equal(resident(s->base + page, witness + page), 0);
-        assert_ptr_equal(gti_stack_get(&cache, 5), s);
+        assert_ptr_equal(stack_get(&cache, 5), s);
     }
 }
 
@@ -178,12 +178,12 @@ static void a_stack_that_stayed_within_what_is_kept_is_left_as_it_is(void **stat
     const size_t page = gti_os_page_size();
     struct gti_stack_cache cache = {0};
     init(64 * MIB, 1);
-    struct gti_stack *s = gti_stack_get(&cache, 5);
+    struct gti_stack *s = stack_get(&cache, 5);
     char *kept = end_of(s) - 64 * KIB - page;
     memset(kept, 7, (size_t)(s->top - kept));
     /* What nobody told the witness of: so it shows whether pages were dropped. */
     s->base[2 * page] = 7;
-    gti_stack_put(&cache, s);
+    stack_put(&cache, s);
     assert_int_equal(s->base[2 * page], 7);
     for (char *at = kept; at < s->top; at += 64)
         assert_int_equal(*at, 7);
@@ -207,10 +207,10 @@ static void giving_a_huge_stack_back_leaves_other_memory_alone(void **state)
         for (size_t at = 0; at < length; at += MIB)
             ours[at] = 42;
         munmap(all, (size_t)(ours - all));
-        struct gti_stack *s = gti_stack_get(&cache, size_class);
+        struct gti_stack *s = stack_get(&cache, size_class);
         assert_non_null(s);
         end_of(s)[-(ptrdiff_t)(MIB)] = 1;
-        gti_stack_put(&cache, s);
+        stack_put(&cache, s);
         gti_stack_trim(&cache);
         for (size_t at = 0; at < length; at += MIB)
             if (ours[at] != 42)
@@ -227,14 +227,14 @@ static void a_stack_of_one_gib_commits_what_is_touched_and_no_more(void **state)
     const size_t page = gti_os_page_size();
     struct gti_stack_cache cache = {0};
     init(64 * MIB, 1);
-    struct gti_stack *s = gti_stack_get(&cache, GTI_STACK_BIG - 1);
+    struct gti_stack *s = stack_get(&cache, GTI_STACK_BIG - 1);
     assert_non_null(s);
     assert_true((size_t)(s->top - s->base) - page >= GT_MAX_STACK);
     s->top[-(ptrdiff_t)GT_MAX_STACK] = 1;
     size_t before = resident_in(s);
     memset(s->top - 20 * MIB, 1, 20 * MIB);
     assert_in_range(resident_in(s) - before, 20 * MIB / page, 20 * MIB / page + 1);
-    gti_stack_put(&cache, s);
+    stack_put(&cache, s);
     assert_int_equal(resident_in(s), 64 * KIB / page + 1);
     gti_stack_trim(&cache);
     assert_int_equal(resident_in(s), 0);
@@ -278,7 +278,7 @@ static void trim_leaves_stacks_in_use_alone(void **state)
         memset(s[i]->top - 8 * KIB, 5, 8 * KIB);
     for (size_t i = 0; i < COUNT_OF(s); i++)
         if (i % 3 != 0)
-            gti_stack_put(&cache, s[i]);
+            stack_put(&cache, s[i]);
     gti_stack_trim(&cache);
     gti_stacks_age(&cache, 10 * SECOND);
     for (size_t i = 0; i < COUNT_OF(s); i += 3)
@@ -307,7 +307,7 @@ static void what_exceeds_the_budget_is_dropped_on_release(void **state)
         for (size_t i = 0; i < COUNT_OF(s); i++)
             touch(s[i], 1 + next_random(&seed) % 16);
         for (size_t i = 0; i < COUNT_OF(s); i++) {
-            gti_stack_put(&cache, s[i]);
+            stack_put(&cache, s[i]);
             assert_true(retained(&cache) <= budgets[b]);
         }
         assert_true(resident_in_all(s, COUNT_OF(s)) * gti_os_page_size() <= retained(&cache));
@@ -388,7 +388,7 @@ static void growth_counts_against_the_budget(void **state)
         for (size_t i = 0; i < COUNT_OF(s); i++)
             touch(s[i], pages);
         for (size_t i = 0; i < COUNT_OF(s); i++) {
-            gti_stack_put(&cache, s[i]);
+            stack_put(&cache, s[i]);
             assert_true(retained(&cache) <= budget + gti_stack_cache_retained(&cache));
         }
         /* But for the few rows that rely on one count of page faults. */
@@ -474,17 +474,17 @@ static void a_flushed_cache_is_empty_and_its_stacks_age_with_the_shared_ones(voi
     struct gti_stack *s[10], *small;
     init(64 * MIB, 1);
     get_all(&cache, s, COUNT_OF(s), 2);
-    small = gti_stack_get(&cache, GTI_STACK_SMALL);
+    small = stack_get(&cache, GTI_STACK_SMALL);
     for (size_t i = 0; i < COUNT_OF(s); i++)
         touch(s[i], 1);
     put_all(&cache, s, COUNT_OF(s));
-    gti_stack_put(&cache, small);
+    stack_put(&cache, small);
     gti_stack_flush(&cache);
     assert_int_equal(gti_stack_cache_retained(&cache), 0);
     assert_int_equal(resident_in_all(s, COUNT_OF(s)), COUNT_OF(s));
     /* Another cache takes what holds memory before anything else. */
     for (size_t i = 0; i < COUNT_OF(s); i++)
-        assert_int_equal(resident_in(gti_stack_get(&other, 2)), 1);
+        assert_int_equal(resident_in(stack_get(&other, 2)), 1);
     gti_stack_flush(&other);
     put_all(&other, s, COUNT_OF(s));
     gti_stack_flush(&other);
@@ -558,10 +558,10 @@ static void ageing_says_when_it_is_due_again(void **state)
     init(64 * MIB, 1);
     assert_int_equal(gti_stacks_age(&cache, SECOND), GT_NEVER);
     assert_int_equal(gti_stacks_age(NULL, SECOND), GT_NEVER);
-    struct gti_stack *s = gti_stack_get(&cache, 2);
+    struct gti_stack *s = stack_get(&cache, 2);
     assert_int_equal(gti_stacks_age(&cache, 2 * SECOND), GT_NEVER);
     touch(s, 1);
-    gti_stack_put(&cache, s);
+    stack_put(&cache, s);
     assert_int_equal(gti_stacks_age(&cache, 3 * SECOND), 4 * SECOND);
     assert_int_equal(gti_stacks_age(&cache, 3 * SECOND + 1), 4 * SECOND);
     assert_int_equal(gti_stacks_age(&cache, 4 * SECOND), GT_NEVER);

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "os_linux.h"
-#include "stack.h"
+#include "stacks.h"
 
 #define KIB    ((size_t)1 << 10)
 #define MIB    ((size_t)1 << 20)
@@ -34,7 +34,7 @@ static int fini(void **state)
 
 static struct gti_stack *get(struct gti_stack_cache *cache, unsigned size_class)
 {
-    struct gti_stack *s = gti_stack_get(cache, size_class);
+    struct gti_stack *s = stack_get(cache, size_class);
     assert_non_null(s);
     return s;
 }
@@ -125,7 +125,7 @@ static void overwrite_canary(void *stack)
 {
     struct gti_stack *s = stack;
     s->base[7] ^= 1;
-    gti_stack_check_canary(s, "culprit");
+    stack_check_canary(s, "culprit");
 }
 
 static void an_overflow_names_task_limit_and_the_only_option_that_helps(void **state)
@@ -173,7 +173,7 @@ static void small_stacks_count_as_canary_stacks(void **state)
         for (size_t i = 0; i < COUNT_OF(s); i++)
             s[i] = get(&cache, SMALL2);
         for (size_t i = 0; i < COUNT_OF(s); i++)
-            gti_stack_put(&cache, s[i]);
+            stack_put(&cache, s[i]);
         gti_stack_trim(&cache);
     }
     gti_stack_stats(&stats);
@@ -196,7 +196,7 @@ static void a_block_loses_its_memory_when_all_its_slots_are_idle(void **state)
         s[i] = get(&cache, SMALL2);
     for (size_t i = 0; i < COUNT_OF(s); i++)
         if (i != BLOCK_SLOTS + 7)
-            gti_stack_put(&cache, s[i]);
+            stack_put(&cache, s[i]);
     char *used = s[BLOCK_SLOTS + 7]->base;
     memset(used + 8, 3, 2 * KIB - 8);
     gti_stack_trim(&cache);
@@ -204,7 +204,7 @@ static void a_block_loses_its_memory_when_all_its_slots_are_idle(void **state)
         assert_int_equal(is_resident(s[i]->base), i / BLOCK_SLOTS == 1);
     assert_int_equal(used[2 * KIB - 1], 3);
     assert_int_equal(shared_retained(), (BLOCK_SLOTS - 1) * 2 * KIB);
-    gti_stack_put(&cache, s[BLOCK_SLOTS + 7]);
+    stack_put(&cache, s[BLOCK_SLOTS + 7]);
     gti_stack_trim(&cache);
     assert_false(is_resident(used));
     assert_int_equal(shared_retained(), 0);
@@ -219,7 +219,7 @@ static void blocks_above_the_budget_are_dropped_on_release(void **state)
     for (size_t i = 0; i < COUNT_OF(s); i++)
         s[i] = get(&cache, SMALL2);
     for (size_t i = 0; i < COUNT_OF(s); i++)
-        gti_stack_put(&cache, s[i]);
+        stack_put(&cache, s[i]);
     size_t blocks = 0;
     for (size_t i = 0; i < COUNT_OF(s); i += BLOCK_SLOTS)
         blocks += is_resident(s[i]->base);
@@ -238,7 +238,7 @@ static void idle_blocks_are_dropped_with_age(void **state)
         s[i] = get(&cache, SMALL2);
     gti_stacks_age(&cache, SECOND);
     for (size_t i = 0; i < COUNT_OF(s); i++)
-        gti_stack_put(&cache, s[i]);
+        stack_put(&cache, s[i]);
     for (int turn = 2; turn < 6; turn++)
         assert_true(gti_stacks_age(&cache, turn * SECOND) > turn * SECOND);
     for (size_t i = 0; i < COUNT_OF(s); i += BLOCK_SLOTS / 2)
@@ -276,7 +276,7 @@ static void no_small_stack_is_given_out_twice(void **state)
             size_t i = (r >> 16) % n;
             assert_ptr_equal(*(struct gti_stack **)(out[i]->top - 8), out[i]);
             *(struct gti_stack **)(out[i]->top - 8) = NULL;
-            gti_stack_put(c, out[i]);
+            stack_put(c, out[i]);
             out[i] = out[--n];
         }
     }
