@@ -48,12 +48,12 @@ void server_link_close(struct server_link *l)
     add(&all->refused, mine->refused);
     add(&all->created, mine->created);
     add(&all->done, mine->done);
-    add(&all->turned_away, mine->turned_away);
     free(l);
 }
 
-void server_meet_limit(struct server *s, int error)
+void server_turned_away(struct server *s, int error)
 {
+    add(&s->counts.turned_away, 1);
     if (!__atomic_exchange_n(&s->limited, true, __ATOMIC_ACQ_REL) && s->config.met_limit)
         s->config.met_limit(error, s->config.limit_arg);
 }
@@ -132,8 +132,7 @@ static bool answer_in_task(struct server_link *l, struct http_message *request, 
         l->counts.done += x.done;
         return x.stays;
     }
-    l->counts.turned_away++;
-    server_meet_limit(l->server, -rc);
+    server_turned_away(l->server, -rc);
     request->refused = 503;
     return server_answer(l, request, deadline);
 }
@@ -229,8 +228,7 @@ static void connection_body(void *arg)
 static void turn_away(struct server *s, int fd, int error)
 {
     close(fd);
-    s->counts.turned_away++;
-    server_meet_limit(s, error);
+    server_turned_away(s, error);
 }
 
 static void welcome(struct server *s, task_group *connections, int fd)

@@ -89,8 +89,8 @@ void server_link_close(struct server_link *l);
  * connection is to be closed. */
 bool server_answer(struct server_link *l, const struct http_message *request, int64_t deadline);
 
-/* There is no task for a connection or a request. */
-void server_meet_limit(struct server *s, int error);
+/* There is no task for a connection or a request: counts it. */
+void server_turned_away(struct server *s, int error);
 
 /* Says no to a client and lets it read that before its connection goes. */
 void server_hang_up(struct server_link *l);

@@ -153,8 +153,7 @@ static void hand_over(struct line *l)
     if (rc == 0)
         return;
     l->link->counts.created--;
-    l->link->counts.turned_away++;
-    server_meet_limit(l->dispatch->server, -rc);
+    server_turned_away(l->dispatch->server, -rc);
     end_line(l);
 }
 
@@ -176,8 +175,7 @@ static void welcome(struct dispatch *d, int fd)
     if (l)
         l->link = server_link_open(d->server, fd);
     if (!l || !l->link) {
-        d->server->counts.turned_away++;
-        server_meet_limit(d->server, ENOMEM);
+        server_turned_away(d->server, ENOMEM);
         close(fd);
         free(l);
         return;
