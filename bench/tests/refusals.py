@@ -50,6 +50,7 @@ CELLS = [
 ]
 if len(os.sched_getaffinity(0)) > 1:
     CELLS += ["switch/yield_multi/n:50/P:2", "wake/unpark/delay:0/P:2"]
+TREES = ("spawn/tree/", "parallel/")
 
 
 def run(executable, cell, limit):
@@ -65,7 +66,9 @@ def run(executable, cell, limit):
         raise ValueError("%s within %d MiB: %s: %s" % (cell, limit // MIB, sample["status"], sample["reason"]))
     if ledger["created"] != ledger["done"] or ledger["checksum"] != ledger["expected"]:
         raise ValueError("%s within %d MiB: %s" % (cell, limit // MIB, ledger))
-    if found and found["name"] != "RLIMIT_AS":
+    # In a tree of threads others may have ended by the time the refused one looks.
+    names = ("RLIMIT_AS", "unknown") if cell.startswith(TREES) else ("RLIMIT_AS",)
+    if found and found["name"] not in names:
         raise ValueError("%s within %d MiB: the limit is called %s" % (cell, limit // MIB, found["name"]))
     return sample
 
