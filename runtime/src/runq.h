@@ -4,7 +4,8 @@
  *   - Only the owner writes `tail` and `array`. `head` only grows, by
  *     compare-and-swap of whoever takes tasks: owner or thief.
  *   - The current array's slots head..tail-1 hold tasks that are READY or
- *     FRESH. A slot is written only by the owner, and only outside that range.
+ *     FRESH. A slot is written only by the owner, and only outside that range;
+ *     within it only while there can be no thief (cohort.h).
  *   - When the ring is full the owner copies head..tail-1 into an array of
  *     twice the size and publishes it. The old one stays as it was until the
  *     runtime stops: a thief that still reads it finds the same tasks there,
@@ -151,6 +152,33 @@ GTI_INLINE void gti_runq_turn(struct gti_runq *q, const struct gti_runq_ends *e,
     GTI_STORE(q->head, e->head + 1u, relaxed);
     GTI_STORE(e->slot[e->tail & e->mask].task, t, relaxed);
     GTI_STORE(q->tail, e->tail + 1u, relaxed);
+}
+
+/* Owner, while there can be no thief: `t` gets `place`, which is between head
+ * and tail, of the task that is there. */
+GTI_INLINE void gti_runq_exchange(const struct gti_runq_ends *e, uint32_t place, struct gti_task *t)
+{
+    GTI_STORE(e->slot[place & e->mask].task, t, relaxed);
+}
+
+GTI_INLINE void gti_runq_reverse(const struct gti_runq_ends *e, uint32_t first, uint32_t end)
+{
+    for (; first != end && first != --end; first++) {
+        struct gti_runq_slot *a = &e->slot[first & e->mask], *b = &e->slot[end & e->mask];
+        struct gti_task *t = GTI_LOAD(a->task, relaxed);
+        GTI_STORE(a->task, GTI_LOAD(b->task, relaxed), relaxed);
+        GTI_STORE(b->task, t, relaxed);
+    }
+}
+
+/* Owner, while there can be no thief: the tasks at first..end-1 move so that the
+ * one at `middle` comes first; the order around is kept. */
+static inline void gti_runq_rotate(const struct gti_runq_ends *e, uint32_t first, uint32_t end,
+                                   uint32_t middle)
+{
+    gti_runq_reverse(e, first, middle);
+    gti_runq_reverse(e, middle, end);
+    gti_runq_reverse(e, first, end);
 }
 
 /* Thief, which owns `mine`, an empty ring. Take half of the victim's tasks,

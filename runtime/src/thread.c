@@ -35,6 +35,7 @@ bool gti_worker_init(struct gti_worker *w, int id)
     w->id = id;
     w->spare = id >= gti_rt.workers;
     w->alone = gti_rt.workers == 1;
+    w->in_turn = w->alone;
     w->credit_batch = 1; /* its first act may be to finish a member: see gti_group_leave() */
     w->current = &w->sched;
     w->random = 2654435761u * (uint32_t)(id + 1);

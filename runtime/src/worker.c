@@ -177,6 +177,13 @@ static void housekeeping(void *worker)
     }
 }
 
+bool gti_worker_keep_house(struct gti_worker *w)
+{
+    GTI_STORE(w->hurry, 0u, relaxed);
+    gti_worker_on_os_stack(w, housekeeping, w);
+    return !gti_worker_leaving(w);
+}
+
 /* The first in the queue whose turn it is. Those before it that are part of a
  * tree and have not started go back to where they came from, below all others:
  * one more subtree begun at each of the queue's turns would need as many
@@ -243,9 +250,7 @@ struct gti_task *gti_worker_pick_slow(struct gti_worker *w)
     bool spent = GTI_LOAD(w->streak, relaxed) >= GTI_STREAK_SPENT;
     uint32_t tick = ++w->tick;
     if (gti_unlikely(tick % GTI_HOUSEKEEPING == 0 || spent)) {
-        GTI_STORE(w->hurry, 0u, relaxed);
-        gti_worker_on_os_stack(w, housekeeping, w);
-        if (gti_worker_leaving(w))
+        if (!gti_worker_keep_house(w))
             return NULL;
     }
     struct gti_task *t = NULL;

@@ -23,6 +23,7 @@
 #ifndef GTI_WORKER_H
 #define GTI_WORKER_H
 
+#include "cohort.h"
 #include "idle.h"
 #include "inject.h"
 #include "next_slot.h"
@@ -77,6 +78,7 @@ struct gti_worker {
     bool fresh_first;                /* ... when the budget is spent: of the newest or the queue */
     GTI_ATOMIC(uint32_t) vain;       /* yields that found nothing else to run */
     bool alone;                      /* gt_start() made one worker: no thieves; spares only */
+    bool in_turn;                    /* alone, and yields take the ring's next: no repeat */
     bool spare;
     bool on_os_stack; /* gti_worker_on_os_stack() is under way */
     bool holds_entry; /* leaves a task with the lock of a descriptor held (netpoll.c) */
@@ -93,7 +95,8 @@ struct gti_worker {
     struct gti_stack *hot; /* of the class of most tasks, just left: what the next one gets */
     struct gti_timers timers;
     struct gti_task sched; /* stands for the scheduling loop on the OS thread's stack */
-    int64_t looked;        /* when it last looked at the network while busy */
+    struct gti_cohort cohort;
+    int64_t looked; /* when it last looked at the network while busy */
     int id;
     uint32_t random;
     struct gti_counters count;
@@ -205,6 +208,9 @@ GTI_INLINE uint32_t gti_worker_fresh_share(struct gti_worker *w, uint32_t own)
 
 /* ---- running them -------------------------------------------------------- */
 
+/* What is due now and then. False: the worker is to leave. */
+bool gti_worker_keep_house(struct gti_worker *w);
+
 struct gti_task *gti_worker_pick_slow(struct gti_worker *w);
 
 /* The run-next slot's task, or NULL. */
@@ -269,6 +275,7 @@ GTI_INLINE struct gti_task *gti_worker_pick(struct gti_worker *w)
 #define GTI_PREFETCH_TASK  16u
 #define GTI_PREFETCH_STACK 8u
 #define GTI_PREFETCH_ROW   4u
+#define GTI_PREFETCH_BYTES 192u /* of a stack: saved registers, and a frame or two */
 
 GTI_INLINE void gti_worker_prefetch(const struct gti_runq_ends *ring, uint32_t row)
 {
@@ -280,7 +287,9 @@ GTI_INLINE void gti_worker_prefetch(const struct gti_runq_ends *ring, uint32_t r
         return;
     for (uint32_t i = 0; i < row; i++) {
         __builtin_prefetch(gti_runq_at(ring, GTI_PREFETCH_TASK + i), 1);
-        __builtin_prefetch(gti_runq_at(ring, GTI_PREFETCH_STACK + i)->context.sp, 1);
+        const char *sp = (const char *)gti_runq_at(ring, GTI_PREFETCH_STACK + i)->context.sp;
+        for (unsigned at = 0; at < GTI_PREFETCH_BYTES; at += GTI_CACHE_LINE)
+            __builtin_prefetch(sp + at, 1);
     }
 #endif
 }

@@ -65,18 +65,6 @@ static struct gti_task *yield_elsewhere(struct gti_worker *w)
     return t;
 }
 
-static GTI_NOINLINE void yield_slow(struct gti_worker *w)
-{
-    /* Plain yields are not ticks: the housekeeping is due at the next one. */
-    w->tick |= GTI_HOUSEKEEPING - 1u;
-    gti_group_settle(w);
-    struct gti_task *next = gti_worker_pick(w);
-    if (!next)
-        next = yield_elsewhere(w);
-    if (next)
-        yield_to(w, next);
-}
-
 /* The task leaves its stack by a slower way. */
 #define NOT_QUICK (GTI_TASK_CANARY | GTI_TASK_SLOW)
 
@@ -120,6 +108,43 @@ GTI_INLINE bool yield_alone(struct gti_worker *w)
     return true;
 }
 
+/* The same while a row has its turns again (cohort.h). */
+GTI_INLINE bool yield_again(struct gti_worker *w)
+{
+    struct gti_task *self = w->current;
+    struct gti_cohort *c = &w->cohort;
+    if (GTI_SWITCH_IS_SLOW || gti_unlikely(!yield_is_plain(w, self, NOT_QUICK | GTI_TASK_BOUND)))
+        return false;
+    bool biased = gti_next_touch(&w->next);
+    const struct gti_runq_ends ring = gti_runq_ends(&w->runq);
+    struct gti_task *next = gti_runq_at(&ring, c->at - ring.head);
+    if (gti_unlikely(!biased || !gti_cohort_goes_on(c, &ring) ||
+                     GTI_LOAD(next->state, relaxed) == (uint32_t)GTI_FRESH)) {
+        gti_next_untouch(&w->next);
+        return false;
+    }
+    gti_cohort_turn(c, &ring, self);
+    w->current = next;
+    GTI_COUNT(w->count.switches);
+    /* Ordering: release, edge BIAS -> gti_next_unbias(). */
+    gti_context_switch_clear(&self->context, &next->context, &w->next.touching.v_);
+    return true;
+}
+
+static GTI_NOINLINE void yield_slow(struct gti_worker *w)
+{
+    gti_group_settle(w);
+    if (w->alone && gti_cohort_look(w) && gti_worker_keep_house(w) && yield_again(w))
+        return;
+    /* Plain yields are not ticks: the housekeeping is due at the next one. */
+    w->tick |= GTI_HOUSEKEEPING - 1u;
+    struct gti_task *next = gti_worker_pick(w);
+    if (!next)
+        next = yield_elsewhere(w);
+    if (next)
+        yield_to(w, next);
+}
+
 static GTI_NOINLINE void yield_shared(struct gti_worker *w)
 {
     const struct gti_runq_ends ring = gti_runq_ends(&w->runq);
@@ -132,11 +157,20 @@ static GTI_NOINLINE void yield_shared(struct gti_worker *w)
         yield_slow(w);
 }
 
+static GTI_NOINLINE void yield_otherwise(struct gti_worker *w)
+{
+    if (w->alone && !w->in_turn) {
+        if (gti_unlikely(!yield_again(w)))
+            yield_slow(w);
+    } else
+        yield_shared(w);
+}
+
 void gt_yield(void)
 {
     struct gti_worker *w = gti_worker_self();
     if (gti_unlikely(!w))
         gti_os_thread_yield();
-    else if (gti_unlikely(!w->alone || !yield_alone(w)))
-        yield_shared(w);
+    else if (gti_unlikely(!w->in_turn || !yield_alone(w)))
+        yield_otherwise(w);
 }

@@ -172,22 +172,33 @@ static void destroy_things(void)
     }
 }
 
-static void run(int workers, int64_t hog_ns, int players)
+/* So many of them that rows of them have their turns again (cohort.h). */
+static void yielder(void *arg)
 {
-    gt_group group = {0}, sleepers = {0};
+    (void)arg;
+    while (!atomic_load(&over))
+        gt_yield();
+}
+
+static void run(int workers, int64_t hog_ns, int players, int yielders)
+{
+    gt_group group = {0}, others = {0};
     gt_config config = {.workers = workers, .hog_ns = hog_ns};
-    stress_phase("workers %d, hog_ns %d, %d players", workers, (int)hog_ns, players);
+    stress_phase("workers %d, hog_ns %d, %d players, %d yielders", workers, (int)hog_ns, players,
+                 yielders);
     make_things();
     CHECK(gt_start(&config) == 0);
     pthread_t thread = outside(player_outside, (void *)(uintptr_t)1000);
     for (int i = 0; i < 3; i++)
-        spawn(&sleepers, sleeper, NULL);
+        spawn(&others, sleeper, NULL);
+    for (int i = 0; i < yielders; i++)
+        spawn(&others, yielder, NULL);
     for (int i = 0; i < players; i++)
         spawn(&group, player, (void *)(uintptr_t)(unsigned)i);
     CHECK(gt_group_wait(&group) == 0);
     join(thread);
     atomic_store(&over, 1);
-    CHECK(gt_group_wait(&sleepers) == 0);
+    CHECK(gt_group_wait(&others) == 0);
     CHECK(atomic_load(&done) == 0);
     stop();
     destroy_things();
@@ -260,8 +271,9 @@ int main(void)
             stop_in_the_middle(workers[w]);
         for (size_t w = 0; w < COUNT_OF(workers); w++)
             for (size_t h = 0; h < COUNT_OF(hogs); h++) {
-                run(workers[w], hogs[h], 2);
-                run(workers[w], hogs[h], 20);
+                run(workers[w], hogs[h], 2, 0);
+                run(workers[w], hogs[h], 20, 0);
+                run(workers[w], hogs[h], 20, 3000);
             }
     }
     return stress_end();
