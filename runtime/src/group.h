@@ -10,7 +10,7 @@
  * Invariant: a worker holds credit for one group at a time, and gives it back
  * (gti_group_settle) before it switches to another context, except when a
  * finished member is followed on the same stack by a fresh member of the same
- * group (worker.c): then the group cannot be complete, so nobody misses it.
+ * group (worker_switch.c): then the group cannot be complete, so nobody misses it.
  * Hence a group may be found complete late, but only until the next switch of
  * a task that spawned into it, and never early.
  */

@@ -21,7 +21,7 @@
  *
  * A stack belongs to its task from the first run to the end, and passes
  * straight to the next fresh task when the finished one's worker picks that
- * (worker.c).
+ * (worker_switch.c).
  */
 #ifndef GTI_TASK_H
 #define GTI_TASK_H
