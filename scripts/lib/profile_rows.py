@@ -35,7 +35,7 @@ class Row:
 
 def quick():
     return [
-        Row("spawn/one", P=(1, ALL)),
+        Row("spawn/one", P=(1,)),
         Row("spawn/storm", n=(1000,), temp=("warm",), P=(ALL,)),
         Row("spawn/parked_storm", n=(1000,), temp=("warm",), P=(ALL,)),
         Row("spawn/tree", n=(100,), P=(ALL,)),
@@ -69,12 +69,11 @@ def quick():
 
 
 def default():
-    """Every row runs six times at least, and so has an interval, but for large memory cells, capacity, io/held and
+    """Every row runs six times at least, and so has an interval, but for memory cells, capacity, io/held and
     wake/idle, whose processes take a second or more. Threads are left to profile full where theirs take seconds."""
     depths = (4096, 65536, 1048576)
     return [
         Row("spawn/one", P=(1, ALL)),
-        Row("spawn/storm", n=(100,), temp=("warm",), P=(ALL,)),
         Row("spawn/storm", n=(1000,), temp=("warm", "cold"), P=(1, ALL)),
         Row("spawn/storm", n=(10_000,), temp=("warm",), P=(ALL,), backends=LIGHT_AND_POOL),
         Row("spawn/storm", n=(1_000_000,), temp=("warm",), P=(ALL,), backends=LIGHT_AND_POOL, kind="heavy"),
@@ -83,7 +82,7 @@ def default():
         Row("spawn/tree", n=(1000,), P=(ALL,)),
         Row("spawn/tree", n=(10_000,), P=(ALL,), backends=LIGHT),
         Row("spawn/tree", n=(100_000,), P=(1, ALL), backends=LIGHT),
-        Row("switch/yield", n=(2, 10, 100), P=(1,)),
+        Row("switch/yield", n=(2, 100), P=(1,)),
         Row("switch/yield", n=(1000,), kind="heavy", P=(1,)),
         Row("switch/yield", n=(10_000,), P=(1,), backends=LIGHT),
         Row("switch/yield_multi", n=(100,), P=(SEVERAL,)),
@@ -99,10 +98,11 @@ def default():
         Row("channel/sieve", k=(100,), P=(ALL,)),
         Row("channel/sieve", k=(200,), P=(ALL,), backends=LIGHT),
         Row("stack/grow", bytes=depths, P=(1,)),
-        Row("stack/grow_warm", bytes=depths, P=(1,)),
+        Row("stack/grow_warm", bytes=depths[1:], P=(1,)),
         Row("stack/regrow", bytes=(65536,), P=(1,)),
         Row("stack/retained", bytes=(65536, 1048576), kind="heavy", P=(1,)),
-        Row("memory/parked", n=(100, 1000), kind="heavy", P=(ALL,)),
+        Row("memory/parked", n=(100,), kind="heavy", P=(ALL,)),
+        Row("memory/parked", n=(1000,), kind="few", P=(ALL,)),
         Row("memory/parked", n=(10_000,), kind="once", P=(ALL,)),
         Row("memory/parked", n=(100_000,), backends=LIGHT, kind="once", P=(ALL,)),
         Row("memory/parked", n=(10_000,), backends=("gt",), stack=("small",), kind="once", P=(ALL,)),
@@ -113,7 +113,7 @@ def default():
         Row("sync/counter", n=(2,), by=SHARED_BY, P=(ALL,)),
         Row("wake/timer", n=(100,), P=(ALL,)),
         Row("wake/timer", n=(10_000,), P=(ALL,), backends=LIGHT),
-        Row("wake/unpark", delay=(0, 10, 100, 1000), place=NEAREST),
+        Row("wake/unpark", delay=(0, 100, 1000), place=NEAREST),
         Row("wake/idle", n=(100,), kind="once", P=(SEVERAL,)),
         Row("wake/hog", h=(4,), remedy=("on", "off"), P=(ALL,)),
         Row("parallel/fib", n=(16,), P=POWERS),
@@ -152,7 +152,7 @@ def full():
         Row("spawn/tree", n=(100_000,), P=(1, ALL), kind="six", once=THREADS),    # a limit
         Row("spawn/tree", n=(1_000_000,), P=(1, ALL), backends=LIGHT, kind="six"),
         Row("switch/yield", n=(2, 10, 100, 1000), P=(1,)),
-        Row("switch/yield", n=(10_000,), P=(1,), kind="six"),
+        Row("switch/yield", n=(10_000,), P=(1,), kind="six", once=THREADS),   # 5 s
         Row("switch/yield", n=(100_000,), P=(1,), backends=LIGHT, kind="six"),
         Row("switch/yield_multi", n=(100, 1000), P=(SEVERAL,)),
         Row("switch/yield_multi", n=(10_000,), P=(SEVERAL,), kind="six", once=THREADS),   # 20 to 40 s
@@ -169,7 +169,7 @@ def full():
         Row("stack/grow_warm", bytes=depths, P=(1,)),
         Row("stack/regrow", bytes=depths, P=(1,)),
         Row("stack/retained", bytes=depths, P=(1,)),
-        Row("memory/parked", n=(100, 1000, 10_000), kind="heavy", P=(ALL,)),
+        Row("memory/parked", n=(100, 1000, 10_000), kind="six", P=(ALL,)),
         Row("memory/parked", n=(100_000, 1_000_000), kind="once", P=(ALL,)),
         Row("memory/parked", n=(10_000, 10_000_000), backends=("gt",), stack=("small",), kind="once", P=(ALL,)),
         Row("memory/parked", n=(10_000,), backends=("pthread",), stack=("64k",), kind="capacity", P=(ALL,)),

@@ -7,6 +7,7 @@ one replaces what an earlier one says of a cell, by
     scripts/recost results/<machine>/<run>...
 """
 
+import argparse
 import functools
 import json
 import os
@@ -62,7 +63,12 @@ def measure(paths):
 
 
 def main(argv):
-    content = measure(argv)
+    parser = argparse.ArgumentParser(
+        prog="recost", description="Write lib/recorded_costs.json, from which the length of runs is "
+        "estimated, from what the processes of these runs took.",
+        epilog="example: scripts/recost results/HOST/FULL_RUN results/HOST/DEFAULT_RUN")
+    parser.add_argument("run", nargs="+", help="a run; where several have a cell, the last one counts")
+    content = measure(parser.parse_args(argv).run)
     lines = ["  %s: %s" % (json.dumps(cell), json.dumps(by)) for cell, by in content["cells"].items()]
     with open(FILE, "w", encoding="utf-8") as f:
         f.write('{"runs": %s,\n "cells": {\n%s\n}}\n' % (json.dumps(content["runs"]), ",\n".join(lines)))

@@ -214,7 +214,7 @@ class ProfileTest(support.Case):
 
     def test_replicates_follow_the_table(self):
         one = "spawn/one/P:1"
-        self.assertEqual([costs.replicates(p, one, "timed", 0.1) for p in ("quick", "default", "full")], [6, 10, 20])
+        self.assertEqual([costs.replicates(p, one, "timed", 0.1) for p in ("quick", "default", "full")], [6, 9, 20])
         self.assertEqual([costs.replicates(p, one, "timed", 0.2) for p in ("default", "full")], [6, 10])
         self.assertEqual([costs.replicates(p, one, "capacity", 9) for p in ("default", "full")], [1, 3])
 
