@@ -5,7 +5,18 @@
 #include "worker.h"
 
 /* Of a row that is not looked at: it took too long. */
-#define LONG_AGO (INT64_MIN / 2)
+#define LONG_AGO (INT64_MIN / 16)
+
+/* Time that earlier repeats took beyond their share is taken off what others
+ * would have. */
+static bool is_paying(struct gti_cohort *c, int64_t now)
+{
+    if (gti_likely(c->owed <= 0))
+        return false;
+    int64_t paid = GTI_COHORT_SHARE * (now - c->began);
+    c->owed -= paid < c->owed ? paid : c->owed;
+    return true;
+}
 
 /* The row that ends now was of quick yields, and is the last of the ring. */
 static bool is_to_repeat(const struct gti_worker *w, const struct gti_runq_ends *ring, int64_t now)
@@ -14,13 +25,16 @@ static bool is_to_repeat(const struct gti_worker *w, const struct gti_runq_ends 
     uint32_t turns = ring->tail - c->tail;
     return turns >= GTI_HOUSEKEEPING / 2u && turns <= GTI_HOUSEKEEPING &&
            GTI_LOAD(w->count.switches, relaxed) - c->switches == turns &&
-           now - c->began <= (int64_t)turns * GTI_COHORT_TURN_NS;
+           now - c->began <= (int64_t)turns * GTI_COHORT_TURN_NS &&
+           GTI_LOAD(w->next.shared, relaxed) == 0u;
 }
 
-/* A repeat has ended as it should, and another as long still fits. */
-static bool is_to_go_on(const struct gti_cohort *c, int64_t now)
+/* A repeat has ended, it was of yields as well, and another as long still fits. */
+static bool is_to_go_on(const struct gti_worker *w, int64_t now)
 {
+    const struct gti_cohort *c = &w->cohort;
     return c->left == 0u && c->repeats < GTI_COHORT_REPEATS &&
+           GTI_LOAD(w->count.switches, relaxed) - c->switches == c->end - c->first + 1u &&
            now - c->ended + (now - c->began) <= GTI_COHORT_SHARE * c->took;
 }
 
@@ -33,56 +47,69 @@ static void note_row(struct gti_cohort *c, uint32_t tail, int64_t now)
     c->ended = now;
 }
 
-/* The task that yields now has been part of it. */
-static void begin_repeat(struct gti_cohort *c, int64_t now)
+static void begin_repeat(struct gti_worker *w, int64_t now)
 {
-    c->left = c->end - c->first + 1u;
+    struct gti_cohort *c = &w->cohort;
+    w->in_turn = false;
+    c->left = c->end - c->first + 1u; /* the task that yields now is one more */
     c->repeats++;
+    c->switches = GTI_LOAD(w->count.switches, relaxed);
     c->began = now;
 }
 
 /* Each repeat has moved the row's oldest by one place. */
-static void put_right(struct gti_worker *w, const struct gti_runq_ends *ring)
+static void put_right(struct gti_worker *w)
 {
     const struct gti_cohort *c = &w->cohort;
-    if (c->left == 0u && c->first - ring->head < ring->tail - ring->head &&
-        gti_next_touch(&w->next))
-        gti_runq_rotate(ring, c->first, c->end, c->at);
+    if (gti_next_touch(&w->next)) {
+        const struct gti_runq_ends ring = gti_runq_ends(&w->runq);
+        if (c->left == 0u && c->first - ring.head < ring.tail - ring.head &&
+            c->end - ring.head <= ring.tail - ring.head)
+            gti_runq_rotate(&ring, c->first, c->end, c->at);
+    }
     gti_next_untouch(&w->next);
+}
+
+static void end_repeats(struct gti_worker *w, int64_t now)
+{
+    struct gti_cohort *c = &w->cohort;
+    int64_t beyond = now - c->ended - GTI_COHORT_SHARE * c->took;
+    if (beyond > 0)
+        c->owed += beyond;
+    put_right(w);
+    w->in_turn = true;
 }
 
 static void begin_row(struct gti_worker *w, uint32_t tail, int64_t now)
 {
     struct gti_cohort *c = &w->cohort;
-    w->in_turn = true;
     c->left = 0;
     c->tail = tail;
     c->switches = GTI_LOAD(w->count.switches, relaxed);
     c->began = now;
 }
 
-static bool look_closely(struct gti_worker *w, const struct gti_runq_ends *ring)
+static bool look_closely(struct gti_worker *w, const struct gti_runq_ends *ring, int64_t now)
 {
-    struct gti_cohort *c = &w->cohort;
-    int64_t now = gti_os_now();
-    if (w->in_turn ? is_to_repeat(w, ring, now) : is_to_go_on(c, now)) {
-        if (w->in_turn)
-            note_row(c, ring->tail, now);
-        w->in_turn = false;
-        begin_repeat(c, now);
-        return true;
-    }
     if (!w->in_turn)
-        put_right(w, ring);
-    begin_row(w, ring->tail, now);
-    return false;
+        return is_to_go_on(w, now);
+    if (is_paying(&w->cohort, now) || !is_to_repeat(w, ring, now))
+        return false;
+    note_row(&w->cohort, ring->tail, now);
+    return true;
 }
 
 bool gti_cohort_look(struct gti_worker *w)
 {
     const struct gti_runq_ends ring = gti_runq_ends(&w->runq);
-    if (gti_unlikely(ring.tail - ring.head >= GTI_COHORT_LEAST))
-        return look_closely(w, &ring);
-    begin_row(w, ring.tail, LONG_AGO);
+    bool few = ring.tail - ring.head < GTI_COHORT_LEAST;
+    int64_t now = few ? LONG_AGO : gti_os_now();
+    if (gti_unlikely(!few && look_closely(w, &ring, now))) {
+        begin_repeat(w, now);
+        return true;
+    }
+    if (gti_unlikely(!w->in_turn))
+        end_repeats(w, now);
+    begin_row(w, ring.tail, now);
     return false;
 }

@@ -3,21 +3,24 @@
  * With 100,000 tasks in turn, each turn waits for a descriptor, a stack and its
  * page tables to come from memory, for ten times what a turn costs otherwise.
  * A worker that is alone looks at its ring after each row of up to
- * GTI_HOUSEKEEPING turns. If those did nothing but yield, and quickly, the tasks
- * of the row, which are the last of the ring and warm, have their turns again,
- * and several times, before the next row comes from memory.
+ * GTI_HOUSEKEEPING turns. If as many tasks came into the ring as had a turn, and
+ * quickly, which is what yields do, then the tasks of the row, which are the last
+ * of the ring and warm, have their turns again, and several times, before the
+ * next row comes from memory.
  *
  * What this may cost the tasks behind them is bounded:
- *   - repeats end when they have taken GTI_COHORT_SHARE times as long as the row
- *     took at first, so that a wait in the queue becomes at most four times as
- *     long;
- *   - there are GTI_COHORT_REPEATS of them at most;
+ *   - there are GTI_COHORT_REPEATS of them at most, and none but the first begins
+ *     that, if it takes as long as the one before, makes all take more than
+ *     GTI_COHORT_SHARE times as long as the row took at first;
+ *   - time that they take beyond that, because what tasks do between two yields
+ *     has become more, is taken off what later rows would have: in the long run a
+ *     wait in the queue becomes at most four times as long;
  *   - none for a row whose turns took more than GTI_COHORT_TURN_NS on average:
  *     there the work counts and not the way to it;
  *   - none in a ring of less than GTI_COHORT_LEAST tasks: its turns are cheap;
  *   - the housekeeping comes before each of them, as before each row.
- * A task that wakes, ends or is spawned leaves the row as it does the ring: what
- * is next then comes from where it always does.
+ * When a task of the row waits or ends, the next is the oldest of the ring, as
+ * always; if that yields, it takes a place in the row, and this repeat is the last.
  *
  * A turn of a repeat is an exchange: the task at `at` leaves its place in the
  * ring, and the one that yields gets it. Round and round, each task of the row
@@ -52,10 +55,11 @@ struct gti_cohort {
     uint32_t left;       /* turns until the repeat is over; 0: none */
     uint32_t repeats;    /* of this row, so far */
     uint32_t tail;       /* the ring's, when the row began */
-    uint64_t switches;   /* the worker's, then */
-    int64_t began;       /* the row, or its repeat */
+    uint64_t switches;   /* the worker's, when the row or its repeat began */
+    int64_t began;       /* when that was */
     int64_t took;        /* the row, before its repeats */
-    int64_t ended;       /* when */
+    int64_t ended;       /* when that was over */
+    int64_t owed;        /* by how much repeats took more than their share */
 };
 
 /* Is a task at `at`? Tasks that leave the ring may have overtaken it. */

@@ -134,10 +134,13 @@ GTI_INLINE bool yield_again(struct gti_worker *w)
 static GTI_NOINLINE void yield_slow(struct gti_worker *w)
 {
     gti_group_settle(w);
-    if (w->alone && gti_cohort_look(w) && gti_worker_keep_house(w) && yield_again(w))
-        return;
     /* Plain yields are not ticks: the housekeeping is due at the next one. */
     w->tick |= GTI_HOUSEKEEPING - 1u;
+    if (w->alone && gti_cohort_look(w)) {
+        w->tick++;
+        if (gti_worker_keep_house(w) && yield_again(w))
+            return;
+    }
     struct gti_task *next = gti_worker_pick(w);
     if (!next)
         next = yield_elsewhere(w);

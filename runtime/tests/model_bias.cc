@@ -36,7 +36,7 @@ struct gti_task {
 #include "../src/next_slot.h"
 #include "../src/runq.h"
 
-static const int kTasks = 4;
+static const int kTasks = 6;
 
 gti_runq_array *gti_runq_array_new(uint32_t)
 {
@@ -91,16 +91,35 @@ struct bias_model : rl::test_suite<bias_model, 2> {
 #endif
     }
 
+    gti_task *exchange(gti_task *t)
+    {
+#if GTI_MUTANT == 6 // the owner exchanges without the lock
+        bool mine = true;
+#else
+        bool mine = gti_next_touch(&slot);
+#endif
+        const struct gti_runq_ends ends = gti_runq_ends(&ring[0]);
+        gti_task *other = t;
+        if (mine && ends.head != ends.tail) {
+            other = gti_runq_at(&ends, ends.tail - 1u - ends.head);
+            gti_runq_exchange(&ends, ends.tail - 1u, t);
+        }
+        gti_next_untouch(&slot);
+        return other;
+    }
+
     void owner()
     {
         for (int i = 0; i < kTasks; i++) {
             task[i].payload($) = 42;
             if (gti_task *displaced = gti_next_put(&slot, &task[i]))
                 gti_runq_push(&ring[0], displaced);
-            if (i % 2)
-                take(pop());
-            else
+            if (i % 3 == 1)
                 take(gti_next_take(&slot));
+            if (i < 3 || i % 2 == 0)
+                continue;
+            gti_task *t = pop(); // another is left in the ring
+            take(t ? exchange(t) : nullptr);
         }
     }
 
