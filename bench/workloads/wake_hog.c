@@ -86,7 +86,7 @@ static uint64_t spawn_hogs(task_group *group, struct hog *hogs, uint64_t count, 
     return i;
 }
 
-/* Opens the region once the first are over. */
+/* Opens the region once the first are over; with the remedy off, before them. */
 static uint64_t sleep_all(int64_t start, int64_t *late, uint64_t count, const struct params *p,
                           struct bench *b)
 {

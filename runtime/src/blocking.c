@@ -7,7 +7,8 @@
  * anything here. At the end the task goes on at once: for the moment until the
  * monitor retires the spare, one more thread runs tasks than gt_start() made.
  *
- * At most `spares` calls are under way at a time, so each has a spare.
+ * At most `spares` calls are under way at a time, so each has a spare unless
+ * hogs have taken it.
  */
 #include "blocking.h"
 

@@ -16,7 +16,6 @@
  * copy, and the woken task has nothing left to do but return.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "chan.h"
@@ -86,7 +85,7 @@ static const struct mode any_mode = {ANY, true, WAIT};
 static const struct mode try_mode = {ANY, true, TRY};
 static const struct mode until_mode = {ANY, true, UNTIL};
 
-/* 8, 16 or 24 bytes: WORDS. */
+/* 8, 16 or 24 bytes: WORDS. Also of a destroyed channel, whose lock is held. */
 GTI_INLINE bool is_words(const gt_chan *ch)
 {
     return (ch->elem_size & ~24u) == 0;
@@ -243,7 +242,7 @@ static GTI_NOINLINE int recv_contested(gt_chan *ch, void *elem)
     return recv_locked(any_mode, gti_worker_self(), ch, elem, INT64_MAX);
 }
 
-/* Elements of any size, a lock that somebody holds, or a thread that is no
+/* Elements of other sizes, a lock that somebody holds, or a thread that is no
  * worker. */
 static GTI_NOINLINE int send_slow(gt_chan *ch, const void *elem)
 {
@@ -261,6 +260,7 @@ static GTI_NOINLINE int recv_slow(gt_chan *ch, void *elem)
     return recv_contested(ch, elem);
 }
 
+/* As gt_chan_send() below, for elements of up to three words. */
 static GTI_NOINLINE int send_words(gt_chan *ch, const void *elem)
 {
     struct gti_worker *w = gti_worker_self();

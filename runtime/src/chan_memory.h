@@ -16,7 +16,7 @@
 #include "worker.h"
 
 #define GTI_CHAN_KEPT_BYTES (2 * (size_t)GTI_CACHE_LINE)
-#define GTI_CHAN_KEPT       64u
+#define GTI_CHAN_KEPT       64u /* for each worker: 8 KiB */
 
 #if defined(GTI_ASAN) || defined(GTI_TSAN)
 #define GTI_CHANS_ARE_KEPT false
@@ -60,6 +60,7 @@ GTI_INLINE void gti_chans_release(struct gti_worker *w)
         kept = next;
     }
     w->chans.kept = NULL;
+    w->chans.count = 0;
 }
 
 #endif

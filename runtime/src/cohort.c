@@ -23,6 +23,7 @@ static bool is_to_repeat(const struct gti_worker *w, const struct gti_runq_ends 
 {
     const struct gti_cohort *c = &w->cohort;
     uint32_t turns = ring->tail - c->tail;
+    /* Shorter ones are not worth the looks. */
     return turns >= GTI_HOUSEKEEPING / 2u && turns <= GTI_HOUSEKEEPING &&
            GTI_LOAD(w->count.switches, relaxed) - c->switches == turns &&
            now - c->began <= (int64_t)turns * GTI_COHORT_TURN_NS &&

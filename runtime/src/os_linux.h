@@ -1,5 +1,6 @@
-/* Everything the runtime asks of the kernel. os_linux.c is the only file of
- * the runtime with raw system calls; another system would supply these. */
+/* Everything the runtime asks of the kernel. os_linux.c and os_linux_pages.c are
+ * the only files of the runtime with raw system calls; another system would
+ * supply these. */
 #ifndef GTI_OS_LINUX_H
 #define GTI_OS_LINUX_H
 

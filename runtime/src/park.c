@@ -8,7 +8,7 @@
 #include "trace.h"
 
 #ifndef GTI_POLLS
-#define GTI_POLLS 64 /* of its own state, by a task that waits: some microseconds */
+#define GTI_POLLS 64 /* looks at its own state, by a task that waits: a microsecond or two */
 #endif
 
 struct gti_task *gti_park_self_outside(void)

@@ -172,6 +172,7 @@ static void after_fork(void)
     gti_rt.workers = 0;
     gti_worker_tls = NULL;
     gti_blocking_forked();
+    gti_thread_forked();
     gti_debug_forked();
     gti_trace_forked();
 }

@@ -39,7 +39,7 @@ static void step_back(struct gti_worker *w, void *task)
 }
 
 /* The list of fresh tasks is long, or may not be used now. Has the running task
- * made many since it was last switched to, and may it be left? */
+ * made many since it was last switched to? */
 static bool is_storm(struct gti_worker *w)
 {
     struct gti_fresh *f = &w->fresh;
@@ -53,7 +53,8 @@ static bool is_storm(struct gti_worker *w)
     if (spawned - f->spawned < GTI_FRESH_SLICE)
         return false;
     f->most = GTI_FRESH_SLICE;
-    return w->current != &w->sched && !w->on_os_stack;
+    gti_assert(w->current != &w->sched && !w->on_os_stack);
+    return true;
 }
 
 /* Many fresh tasks: they run before more are made. So a storm of a million

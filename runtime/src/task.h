@@ -16,8 +16,10 @@
  *            (gti_park_polling()).
  *
  *   FREE -> FRESH -> READY <-> WAITING
- *    ^                 |
- *    +-----------------+
+ *    ^                 |  ^       ^
+ *    +-----------------+  |       |
+ *                         v       |
+ *                        POLLING -+
  *
  * A stack belongs to its task from the first run to the end, and passes
  * straight to the next fresh task when the finished one's worker picks that
@@ -117,7 +119,8 @@ static_assert(offsetof(struct gti_task, context) == 0, "the assembler switches t
 static_assert(sizeof(struct gti_task) == 2 * GTI_CACHE_LINE, "two cache lines");
 #endif
 
-/* The only function that changes a task's state; asserts where it was. */
+/* Changes a task's state; asserts where it was. park.c alone changes it otherwise:
+ * out of POLLING, and that of the descriptor that stands for a thread outside. */
 GTI_INLINE void gti_task_transition(struct gti_task *t, enum gti_task_state from,
                                     enum gti_task_state to)
 {

@@ -95,6 +95,11 @@ static void run_loop(struct gti_worker *w)
 
 static __thread int starting = -1;
 
+void gti_thread_forked(void)
+{
+    starting = -1;
+}
+
 int gti_thread_starting(void)
 {
     return starting;

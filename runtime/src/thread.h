@@ -17,6 +17,8 @@ void gti_worker_destroy(struct gti_worker *w);
 /* The index of the worker whose on_worker_start() the calling thread is in, which
  * is no worker yet; else -1. */
 int gti_thread_starting(void);
+/* In a child made by fork(). */
+void gti_thread_forked(void);
 
 /* 0 or -errno. */
 int gti_worker_thread_start(struct gti_worker *w);

@@ -65,7 +65,7 @@ GTI_INLINE bool gti_waitq_is_contested(const gt_waitq *q)
 GTI_INLINE struct gti_waiter *gti_waitq_unlink_first(gt_waitq *q)
 {
     struct gti_waiter *wt = gti_waitq_first(q);
-    __builtin_prefetch(wt, 1);
+    __builtin_prefetch(wt, 1); /* who takes it writes to its task */
     if (wt && !(q->head_ = wt->next))
         q->tail_ = NULL;
     return wt;

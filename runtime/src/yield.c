@@ -162,11 +162,10 @@ static GTI_NOINLINE void yield_shared(struct gti_worker *w)
 
 static GTI_NOINLINE void yield_otherwise(struct gti_worker *w)
 {
-    if (w->alone && !w->in_turn) {
-        if (gti_unlikely(!yield_again(w)))
-            yield_slow(w);
-    } else
+    if (!w->alone || w->in_turn)
         yield_shared(w);
+    else if (gti_unlikely(!yield_again(w)))
+        yield_slow(w);
 }
 
 void gt_yield(void)

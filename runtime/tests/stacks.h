@@ -1,4 +1,4 @@
-/* What a worker does with its cache of stacks (worker.c), for tests of stacks
+/* What a worker does with its cache of stacks (worker_switch.c), for tests of stacks
  * that have none. */
 #ifndef GT_TESTS_STACKS_H
 #define GT_TESTS_STACKS_H

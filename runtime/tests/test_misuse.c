@@ -154,19 +154,14 @@ static void select_from_gone(void *arg)
     gt_select(&(gt_case){.chan = gone, .op = GT_RECV, .elem = &v}, 1, GT_NEVER);
 }
 
-static void run_with_gone(void *arg)
-{
-    run_on(1, *(gt_fn **)arg, NULL);
-}
-
 /* A sanitizer sees it first. */
 static void assert_gone_is_noticed(gt_fn *fn, const char *text)
 {
     if (!UNDER_ASAN && !UNDER_TSAN) {
-        assert_fatal(run_with_gone, &fn, text);
+        assert_fatal(in_task, &fn, text);
         return;
     }
-    struct outcome o = in_child(run_with_gone, &fn);
+    struct outcome o = in_child(in_task, &fn);
     if (!strstr(o.text, "heap-use-after-free"))
         fail_msg("%s: %s %d: %s", text, o.exited ? "exit" : "signal", o.code, o.text);
 }

@@ -59,7 +59,8 @@ typedef struct gt_config {
     int64_t spin_ns;
     /* Called on each worker's OS thread before it runs tasks; the place to
      * pin it. Not called for spares. It may wait, as an outside thread, and even
-     * for a task, which a spare may have to run. gt_start() may not have
+     * for a task; where all workers do, a spare has to run it, and with a
+     * negative hog_ns there is none. gt_start() may not have
      * returned yet, and until it does nothing can be spawned; gt_stop() waits for
      * the callback. */
     void (*on_worker_start)(int worker, void *arg);
@@ -108,8 +109,9 @@ const char *gt_start_error(void);
 /* Stop the workers and free everything. Waits until each running task next
  * waits, yields or returns. Returns the number of tasks that had not
  * finished; they never run again and their stacks are gone. -EINVAL when not
- * running or when called from a task; -ENOTSUP in a forked child. Stopping abandoned tasks while another
- * OS thread still uses their channels or locks is the caller's error. */
+ * running or when called from a task or on_worker_start(); -ENOTSUP in a forked
+ * child. Stopping abandoned tasks while another OS thread still uses their
+ * channels or locks is the caller's error. */
 int64_t gt_stop(void);
 
 /* Start, run fn(arg) as a task, wait for it, stop. Returns what gt_start()
@@ -176,8 +178,8 @@ void gt_sleep_until(int64_t deadline);
 int64_t gt_now(void);
 
 /* Index of the worker that runs the caller, 0..workers-1, or of a spare,
- * workers..workers+spares-1; -1 outside. It may be out of date as soon as the
- * task waits, yields or spawns. */
+ * workers..workers+spares-1; in on_worker_start() of that worker; else -1. It may
+ * be out of date as soon as the task waits, yields or spawns. */
 int gt_worker(void);
 
 /* Number of workers; 0 when the runtime is not running. */
