@@ -6,10 +6,10 @@
  * first out would walk it in its whole breadth. Fairness is kept by the budget
  * that the run-next slot and this list share, by a turn of the newest when the
  * slot has used all of it, and by one of the oldest each second (worker.h,
- * monitor.c). The list has no end, since what would have to leave it for a queue
- * would lose its place in the tree; who spawns GTI_FRESH_SLICE tasks in one
- * slice waits below all others until they have run (spawn.c). It is looked at
- * when the list has grown by as many, which may be after twice as many.
+ * monitor_watch.c). The list has no end, since what would have to leave it for
+ * a queue would lose its place in the tree; who spawns GTI_FRESH_SLICE tasks in
+ * one slice waits below all others until they have run (spawn.c). It is looked
+ * at when the list has grown by as many, which may be after twice as many.
  * While another worker idles and the run queue is empty, the older half moves
  * there at the next spawn or switch, or GTI_FRESH_SHARED of it: thieves so take
  * the roots of the largest subtrees, and nothing is moved, fenced or put out of

@@ -7,7 +7,7 @@
  *      other from shutting out the rest: when it is spent, one of the queue has
  *      its turn, and if the slot alone has used it one of the fresh tasks, in
  *      turns; what is in the slot then goes to the end of the queue. Once a
- *      second the turn is the oldest fresh task's (monitor.c)
+ *      second the turn is the oldest fresh task's (monitor_watch.c)
  *   2. its run queue and its list of bound tasks, taking turns
  *   3. every GTI_HOUSEKEEPING-th time, and when the monitor finds that this
  *      takes long, before 2: due timers, its inbox, the network, the shared
