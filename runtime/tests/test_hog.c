@@ -1,59 +1,19 @@
-/* Tasks that never give up their worker, or seldom: whatever waits behind them
- * goes on. A hog here spins until that has happened, so that a test of which it
- * does not hangs. */
-#include "common.h"
+/* Tasks that never give up their worker: whatever waits behind them goes on. A
+ * hog here spins until that has happened, so that a test of which it does not
+ * hangs. */
+#include "hogs.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 
 #include "wrap.h"
-
-static atomic_int over, ran;
-
-static void spawn(gt_group *group, gt_fn *fn, void *arg)
-{
-    CHECK(gt_group_spawn(group, fn, arg, NULL) == 0);
-}
 
 static void spawn_bound(gt_group *group, gt_fn *fn, void *arg, int worker)
 {
     gt_attr attr = {.flags = GT_BOUND, .worker = worker};
     CHECK(gt_group_spawn(group, fn, arg, &attr) == 0);
-}
-
-static void start(const gt_config *config)
-{
-    assert_int_equal(gt_start(config), 0);
-    atomic_store(&over, 0);
-    atomic_store(&ran, 0);
-}
-
-static void spin_until(atomic_int *counter, int value)
-{
-    while (atomic_load_explicit(counter, memory_order_acquire) < value)
-        continue;
-}
-
-static void count(void *arg)
-{
-    (void)arg;
-    atomic_fetch_add(&ran, 1);
-}
-
-static void finish(gt_group *group)
-{
-    gt_stats s;
-    assert_int_equal(gt_group_wait(group), 0);
-    do { /* tasks outside the group end, and spares stand down, by themselves */
-        gt_get_stats(&s);
-        sched_yield();
-    } while (s.active_spares || s.live);
-    assert_int_equal(s.sum.spawned, s.sum.finished);
-    assert_int_equal(gt_stop(), 0);
 }
 
 /* Run fn(NULL) as a task beside nothing else, on 1 and on 2 workers. */
@@ -96,12 +56,6 @@ static void the_run_queue_runs(void **state)
     on_one_and_two_workers(hog_the_queue);
 }
 
-static void nap(void *arg)
-{
-    gt_sleep_until(gt_now() + (int64_t)(intptr_t)arg);
-    atomic_fetch_add(&ran, 1);
-}
-
 static gt_sem never;
 
 static void wait_in_vain(void *arg)
@@ -126,16 +80,6 @@ static void sleepers_and_deadlines_are_not_late_for_ever(void **state)
     on_one_and_two_workers(hog_the_clock);
 }
 
-static int pipe_fds[2];
-
-static void read_one(void *arg)
-{
-    char c;
-    (void)arg;
-    CHECK(gt_read(pipe_fds[0], &c, 1, GT_NEVER) == 1);
-    atomic_fetch_add(&ran, 1);
-}
-
 static void hog_the_network(void *arg)
 {
     (void)arg;
@@ -154,12 +98,6 @@ static void waiters_for_descriptors_are_served(void **state)
 {
     (void)state;
     on_one_and_two_workers(hog_the_network);
-}
-
-static void *spawn_outside(void *arg)
-{
-    CHECK(gt_spawn(count, arg, NULL) == 0);
-    return NULL;
 }
 
 static void hog_the_shared_queue(void *arg)
@@ -444,190 +382,6 @@ static void hogs_starve_nobody_without_membarrier(void **state)
     assert_fine(hogs_without_membarrier, NULL);
 }
 
-/* ---- slow, but no hogs -------------------------------------------------------------------- */
-
-#define MAX_TURNS 40 /* housekeeping by itself comes every 64th */
-#define ATTEMPTS  20 /* at what may fail when an OS thread does not run for a while */
-
-static atomic_int turns, late_turns;
-static atomic_bool all_there; /* what the slow ones may delay */
-
-static void compute(int64_t ns)
-{
-    int64_t until = gt_now() + ns;
-    while (gt_now() < until)
-        continue;
-}
-
-static void take_turn(void)
-{
-    compute(4000000);
-    atomic_fetch_add(&turns, 1);
-    if (atomic_load(&all_there))
-        CHECK(atomic_fetch_add(&late_turns, 1) < MAX_TURNS);
-}
-
-static void start_turns(void)
-{
-    atomic_store(&turns, 0);
-    atomic_store(&late_turns, 0);
-    atomic_store(&all_there, false);
-}
-
-static void slow_yielder(void *arg)
-{
-    const int enough = (int)(intptr_t)arg;
-    while (atomic_load(&ran) < enough) {
-        take_turn();
-        gt_yield();
-    }
-}
-
-static void *spawn_after_a_while(void *arg)
-{
-    while (atomic_load(&turns) < 2)
-        sched_yield();
-    return spawn_outside(arg);
-}
-
-static void slow_turns_delay_nobody_for_long(void **state)
-{
-    (void)state;
-    gt_group group = {0};
-    start(&(gt_config){.workers = 1});
-    start_turns();
-    assert_int_equal(pipe(pipe_fds), 0);
-    spawn(&group, nap, (void *)(intptr_t)1000000);
-    spawn(&group, read_one, NULL);
-    pthread_t thread = outside(spawn_after_a_while, NULL);
-    spawn(&group, slow_yielder, (void *)(intptr_t)3);
-    spawn(&group, slow_yielder, (void *)(intptr_t)3);
-    while (atomic_load(&turns) < 2)
-        sched_yield();
-    assert_int_equal(write(pipe_fds[1], "", 1), 1);
-    join(thread);
-    atomic_store(&all_there, true);
-    finish(&group);
-    close(pipe_fds[0]);
-    close(pipe_fds[1]);
-}
-
-static gt_sem ball[2];
-
-static void slow_player(void *arg)
-{
-    size_t me = (size_t)(uintptr_t)arg;
-    while (atomic_load(&ran) < 1) {
-        gt_sem_wait(&ball[me]);
-        take_turn();
-        gt_sem_post(&ball[1 - me]);
-    }
-    gt_sem_post(&ball[1 - me]);
-}
-
-static void play(void *arg)
-{
-    gt_group group = {0};
-    (void)arg;
-    gt_sem_init(&ball[0], 1);
-    gt_sem_init(&ball[1], 0);
-    spawn(&group, slow_player, (void *)0);
-    spawn(&group, slow_player, (void *)1);
-    while (atomic_load(&turns) < 2)
-        gt_yield();
-    CHECK(gt_group_wait(&group) == 0);
-}
-
-/* Two that wake each other, each in the other's run-next slot. */
-static void slow_partners_do_not_shut_out_the_rest(void **state)
-{
-    (void)state;
-    gt_group group = {0};
-    start(&(gt_config){.workers = 1});
-    start_turns();
-    spawn(&group, play, NULL);
-    while (atomic_load(&turns) < 1)
-        sched_yield();
-    spawn(&group, count, NULL);
-    atomic_store(&all_there, true);
-    finish(&group);
-}
-
-static void yield_alone(void *arg)
-{
-    int64_t until = gt_now() + 150000000;
-    (void)arg;
-    while (gt_now() < until)
-        gt_yield();
-}
-
-/* ---- nobody is a hog, but one worker idles -------------------------------------- */
-
-static gt_sem call;
-
-static void answer(void *arg)
-{
-    (void)arg;
-    gt_sem_wait(&call);
-    count(NULL);
-}
-
-static void call_and_compute(void *arg)
-{
-    gt_group *group = arg;
-    spawn(group, count, NULL); /* the only fresh task: its worker keeps it */
-    spin_until(&ran, 1);
-    spawn(group, answer, NULL);
-    gt_yield();
-    gt_sem_post(&call); /* into the run-next slot */
-    spin_until(&ran, 2);
-}
-
-static void an_idle_worker_takes_what_waits_behind_a_task_that_computes(void **state)
-{
-    (void)state;
-    gt_group group = {0};
-    start(&(gt_config){.workers = 2, .hog_ns = INT64_C(3600000000000)});
-    gt_sem_init(&call, 0);
-    spawn(&group, call_and_compute, &group);
-    finish(&group);
-}
-
-/* It is found one only if its OS thread does not run for 50 ms; so not always. */
-static void a_lone_yielder_is_no_hog(void **state)
-{
-    (void)state;
-    gt_stats s = {.sum.hogs = 1};
-    for (int attempt = 0; attempt < ATTEMPTS && s.sum.hogs; attempt++) {
-        gt_group group = {0};
-        start(&(gt_config){.workers = 1, .hog_ns = 50000000});
-        spawn(&group, yield_alone, NULL);
-        assert_int_equal(gt_group_wait(&group), 0);
-        gt_get_stats(&s);
-        assert_int_equal(gt_stop(), 0);
-    }
-    assert_int_equal(s.sum.hogs, 0);
-    assert_int_equal(s.spares, 0);
-}
-
-static void a_worker_that_wakes_after_a_long_sleep_is_no_hog(void **state)
-{
-    (void)state;
-    gt_stats s = {.sum.hogs = 1};
-    for (int attempt = 0; attempt < ATTEMPTS && s.sum.hogs; attempt++) {
-        gt_group group = {0};
-        start(&(gt_config){.workers = 2, .hog_ns = 5000000});
-        for (int i = 0; i < 5; i++) {
-            gt_sleep_until(gt_now() + 30000000);
-            spawn(&group, count, NULL);
-            assert_int_equal(gt_group_wait(&group), 0);
-        }
-        gt_get_stats(&s);
-        assert_int_equal(gt_stop(), 0);
-    }
-    assert_int_equal(s.sum.hogs, 0);
-}
-
 /* ---- the kernel's time slices -------------------------------------------------------- */
 
 /* The slice of a thread; with `set` 0 or more, after setting it. 0: unknown. */
@@ -696,11 +450,6 @@ int main(void)
         cmocka_unit_test(hogs_found_at_once_leave_the_others_running),
         cmocka_unit_test(hogs_that_spawn_all_the_time_starve_nobody),
         cmocka_unit_test(nothing_is_lost_when_hogs_come_and_go),
-        cmocka_unit_test(slow_turns_delay_nobody_for_long),
-        cmocka_unit_test(slow_partners_do_not_shut_out_the_rest),
-        cmocka_unit_test(an_idle_worker_takes_what_waits_behind_a_task_that_computes),
-        cmocka_unit_test(a_lone_yielder_is_no_hog),
-        cmocka_unit_test(a_worker_that_wakes_after_a_long_sleep_is_no_hog),
         cmocka_unit_test(a_hog_has_a_long_slice_while_it_lasts),
     };
     alarm(240); /* what hangs ends with SIGALRM */
