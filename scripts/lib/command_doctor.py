@@ -33,7 +33,7 @@ def main(args, out):
     diagnosis = Diagnosis(args.source, *_build(args))
     if args.json:
         record = diagnosis.record()
-        samples.check_document(args.source, record, "doctor")
+        samples.check_document("doctor --json of " + args.source, record, "doctor")
         json.dump(record, out, indent=1, allow_nan=False)
         out.write("\n")
     else:

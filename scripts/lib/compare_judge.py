@@ -142,17 +142,21 @@ def outcome(rows, gate, missing_in_b=()):
     judged = [row for row in rows if row.judged]
     if gate is None:
         if not judged:
-            return Outcome(errors.INCONCLUSIVE, "inconclusive: no cell has six good values on both sides")
+            return Outcome(errors.INCONCLUSIVE, "inconclusive: no comparison can be judged: fewer than six good values,"
+                           " placement left free, or limited by the load generator")
         return Outcome(errors.OK)
     worse = [row for row in rows if row.lost or _beyond(row, gate)]
     if worse:
         return Outcome(errors.FAILED, *["regression: %s %s: %s" % (row.cell.name, row.b.backend, _why_worse(row))
                                         for row in worse])
-    open_ = [row for row in rows if row.a.usable and row.unjudged != FREE and (not row.judged or row.ratio.interval.high > 1 + gate)]
+    gated = [row for row in rows if row.unjudged != FREE]
+    open_ = [row for row in gated if row.a.usable and (not row.judged or row.ratio.interval.high > 1 + gate)]
     lines = []
-    if open_ or not judged:
+    if open_:
         lines.append("undecided: a cost beyond the gate is not excluded in %d of %d: %s" % (
-            len(open_), len(rows), _listed(["%s %s" % (row.cell.name, row.b.backend) for row in open_])))
+            len(open_), len(gated), _listed(["%s %s" % (row.cell.name, row.b.backend) for row in open_])))
+    elif not judged:
+        lines.append("undecided: no comparison can be judged")
     if missing_in_b:
         lines.append("undecided: good in A and not run in B: %s" % _listed(missing_in_b))
     if lines:

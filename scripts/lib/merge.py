@@ -4,8 +4,8 @@ Each run is read and checked as a whole before anything is written, then copied 
 machine.json, plan.json, calibration.jsonl, samples.jsonl and topology.xml, and nothing else; reports are drawn again
 from them, and never taken from somebody else. A folder may hold many runs.
 
---one makes a single run of sessions of one machine, whose three hashes and spin budgets must be equal, for one report:
-rounds are numbered on, so that each session pairs its own.
+--one makes a single run of sessions of one machine, whose three hashes and spin budgets must be equal and whose profiles
+load io/rest for the same time, for one report: rounds are numbered on, so that each session pairs its own.
 
 Nothing is overwritten, and what is there already, by the contents of samples.jsonl, is refused. Folders appear whole,
 by a rename; if one cannot be written, none of them stays.
@@ -210,8 +210,9 @@ def refuse_unlike(found):
                 raise errors.NotComparableError("merge: the %s hashes of %s and %s %s: they are not one run" % (
                     kind, first.path, one.path, "are not all known" if "unknown" in (a, b) else "differ"))
         if compare_sides.load_seconds(first.machine) != compare_sides.load_seconds(one.machine):
-            raise errors.NotComparableError("merge: %s and %s are of profiles in which a process of io/rest lasts longer"
-                                            " in one than in the other: they are not one run" % (first.path, one.path))
+            raise errors.NotComparableError("merge: %s and %s are of the profiles %s and %s, which load io/rest for different"
+                                            " or unknown times: they are not one run" % (
+                first.path, one.path, first.machine["profile"], one.machine["profile"]))
         unlike = compare_sides.other_parameters(first.plan, one.plan)
         if unlike:
             raise errors.NotComparableError("merge: %s and %s: %s" % (first.path, one.path, unlike))

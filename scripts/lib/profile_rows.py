@@ -69,7 +69,7 @@ def quick():
 
 
 def default():
-    """Every row runs six times at least, and so has an interval, but for memory cells, capacity, io/held and
+    """Every row runs six times at least, and so has an interval, but for memory/parked from n = 1000 on, capacity, io/held and
     wake/idle, whose processes take a second or more. Threads are left to profile full where theirs take seconds."""
     depths = (4096, 65536, 1048576)
     return [

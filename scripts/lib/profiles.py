@@ -72,7 +72,7 @@ def is_share(cell):
 
 def repeats(profile, cell):
     """How many processes of a cell on a backend may be repeated because their load was late: as many as it has."""
-    return PROFILES[profile or "default"].replicates.get(cell.kind, 0) if is_share(cell.name) else 0
+    return PROFILES[profile or "default"].replicates[cell.kind] if is_share(cell.name) else 0
 
 
 def fixed_rounds(profile, cell):

@@ -77,7 +77,7 @@ class Live(Plain):
 
 
 class State:
-    """How far a session is. Fed by the session, read by the displays. budget:
+    """How far a session is. Fed by the session or turns.Outlook, read by the displays. budget:
     the seconds of --time; else the session ends when nothing is left."""
 
     def __init__(self, budget=None):

@@ -3,7 +3,7 @@
 Everything is computed from run.samples and nothing else, so whoever has the stored files has the report.
 
 A headline compares gt with the fastest backend of the pthread family on the same cell, hence at the same P and
-placement; there is none where one of the family ran and its cost is not known, since it may be the fastest. The
+placement; there is none where one of the family is invalid, since it may be the fastest. The
 family for Holm's correction is the headlines of one workload at one P and one placement: the points of one line of
 one chart, among which a reader picks. Every line is printed whatever it shows, so nothing is picked between lines;
 how many headlines survive a correction over the whole run is printed beside.
@@ -97,7 +97,7 @@ class Model:
         return sorted((s for s in self._family(cell) if s.usable), key=lambda s: stats.median(s.values))
 
     def unknown_rivals(self, cell):
-        """Series of the pthread family that ran and whose cost is not known: any of them may be the fastest."""
+        """Series of the pthread family that are invalid: any of them may be the fastest."""
         return [s for s in self._family(cell) if s.state == "invalid"]
 
     def _family(self, cell):

@@ -280,7 +280,7 @@ def _printed_sample(out):
 def _how_it_ended(result, oom, timeout):
     """(status, reason) if the child did not end by itself, else None."""
     if result.timed_out:
-        return "timeout", "no result after %g s; killed (--watchdog sets the time)" % timeout
+        return "timeout", "no result after %g s; killed (run --watchdog sets the time)" % timeout
     if result.flooded:
         return "failed", "printed more than %d bytes" % MAX_OUTPUT
     if result.exit >= 0:

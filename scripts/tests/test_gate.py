@@ -23,6 +23,22 @@ CELLS = ("spawn/one/P:1", "channel/ping_pong/cap:0/P:1/place:same-pu", "switch/h
 ROUNDS, TIMES = 12, 10
 
 
+class Outcome(unittest.TestCase):
+    """What is said when there is nothing to judge."""
+
+    def outcome(self, unjudged, gate):
+        row = mock.Mock(judged=False, lost=False, unjudged=unjudged)
+        result = compare_judge.outcome([row], gate)
+        self.assertEqual(result.status, errors.INCONCLUSIVE)
+        return result.lines
+
+    def test_a_cell_left_free_is_none_that_the_gate_could_decide(self):
+        self.assertEqual(self.outcome(compare_judge.FREE, 0.05), ("undecided: no comparison can be judged",))
+
+    def test_without_a_gate_every_reason_is_named(self):
+        self.assertIn("placement left free, or limited by the load generator", self.outcome(compare_judge.FREE, None)[0])
+
+
 class Measured(support.Case):
     """`compare` on fakes: through the command line, in this process."""
 

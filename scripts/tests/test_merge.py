@@ -150,7 +150,7 @@ class One(MergeTest):
         hashes = synthetic.machine()["hashes"]
         for kind in hashes:
             self.refused(errors.NotComparableError, kind, "--one", *self.sessions(hashes=dict(hashes, **{kind: "other"})))
-        self.refused(errors.NotComparableError, "are of profiles in which", "--one", *self.sessions(profile="full"))
+        self.refused(errors.NotComparableError, "of the profiles default and full, which load", "--one", *self.sessions(profile="full"))
         self.refused(errors.NotComparableError, "are not all known", "--one",
                      *self.sessions(hashes=dict(hashes, toolchain="unknown")))
         others = self.sessions()
