@@ -112,7 +112,7 @@ def _counts(cheap, heavy, capacity):
 
 PROFILES = {
     "quick": Profile(_counts(6, 6, 1), 90, profile_rows.quick()),
-    "default": Profile(_counts(9, 6, 1), 480, profile_rows.default(), ("go",), peer_replicates=6, capacity_seconds=8),
+    "default": Profile(_counts(9, 6, 1), 480, profile_rows.default(), ("go",), peer_replicates=6, capacity_seconds=11),
     "full": Profile(_counts(20, 10, 3), 3600, profile_rows.full(), ("go",), 10,
                     watchdog_seconds=300),   # two million threads, one after the other, take 100 to 150 s
     "peers": Profile(_counts(10, 6, 1), 1800, profile_rows.peers()),
