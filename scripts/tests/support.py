@@ -60,11 +60,11 @@ def contents(directory):
 
 
 def left_over(text):
-    """Those of processes_naming() that do not go away. A killed process is there until it has run once more, which
-    on a busy machine takes a while."""
-    deadline = time.monotonic() + 20
+    """Those of processes_naming() that do not go away. A killed process is there until it has run once more; on busy
+    CPUs a new session whose parent was killed has been seen to wait 90 s for its first turn."""
+    deadline = time.monotonic() + 200
     while processes_naming(text) and time.monotonic() < deadline:
-        time.sleep(0.01)
+        time.sleep(0.05)
     return processes_naming(text)
 
 
