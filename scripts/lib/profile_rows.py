@@ -207,7 +207,7 @@ def peers():
     """One row for each goal that the runtime has set itself beside the peers; threads only where they are up to it."""
     return [
         Row("switch/yield", n=(2,), P=(1,)),
-        Row("switch/yield", n=(10_000,), P=(1,), backends=LIGHT),
+        Row("switch/yield", n=(10_000, 100_000), P=(1,), backends=LIGHT),
         Row("switch/line", place=DISTANT),
         Row("spawn/one", P=(1, ALL)),
         Row("spawn/storm", n=(1_000_000,), temp=("warm",), P=(1, ALL), backends=LIGHT_AND_POOL),
