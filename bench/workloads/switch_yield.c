@@ -21,7 +21,10 @@
 
 #include <stdlib.h>
 
-enum { SITES = 4, YIELDS_PER_TASK_MIN = 16, YIELDS_PER_ROUND = 4096, TOLERATED_PERCENT = 2 };
+enum { SITES = 4, YIELDS_PER_ROUND = 4096, TOLERATED_PERCENT = 2 };
+/* The least of one task: more where tasks no longer fit the caches and their end
+ * is a turn out of memory. */
+enum { LEAST_OF_FEW = 16, FEW = 10000, LEAST_OF_MANY = 64 };
 
 struct shared {
     uint64_t word;
@@ -50,9 +53,10 @@ static inline uint64_t yield_here(uint64_t *word, uint64_t id)
 
 static uint64_t yields_each(const struct params *p)
 {
+    const uint64_t least = p->n > FEW ? LEAST_OF_MANY : LEAST_OF_FEW;
     uint64_t each = p->n ? YIELDS_PER_ROUND / p->n : 0;
 
-    each = each < YIELDS_PER_TASK_MIN ? YIELDS_PER_TASK_MIN : each;
+    each = each < least ? least : each;
     return each - each % SITES;
 }
 

@@ -12,7 +12,9 @@ import (
 // cheaper one, so that the wider tolerance is to Go's favour.
 const (
 	sites             = 4
-	yieldsPerTaskMin  = 16
+	leastOfFew        = 16
+	few               = 10000
+	leastOfMany       = 64
 	yieldsPerRound    = 4096
 	toleratedPercent  = 4
 	tooManyEmptyYield = "not a switch measurement on this machine: more than 4 % of the yields were empty"
@@ -35,9 +37,13 @@ func checkSwitchYield(p *params) string {
 }
 
 func yieldsEach(n uint64) uint64 {
+	var least uint64 = leastOfFew
+	if n > few {
+		least = leastOfMany
+	}
 	each := yieldsPerRound / n
-	if each < yieldsPerTaskMin {
-		each = yieldsPerTaskMin
+	if each < least {
+		each = least
 	}
 	return each - each%sites
 }
