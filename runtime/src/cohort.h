@@ -14,7 +14,7 @@
  *     GTI_COHORT_SHARE times as long as the row took at first;
  *   - time that they take beyond that, because what tasks do between two yields
  *     has become more, is taken off what later rows would have: in the long run a
- *     wait in the queue becomes at most four times as long;
+ *     wait in the queue becomes at most six times as long;
  *   - none for a row whose turns took more than GTI_COHORT_TURN_NS on average:
  *     there the work counts and not the way to it;
  *   - none in a ring of less than GTI_COHORT_LEAST tasks: its turns are cheap;
@@ -42,9 +42,9 @@
 #include "runq.h"
 
 #define GTI_COHORT_LEAST   2048u
-#define GTI_COHORT_REPEATS 15u
-#define GTI_COHORT_SHARE   3
-#define GTI_COHORT_TURN_NS 250
+#define GTI_COHORT_REPEATS 31u
+#define GTI_COHORT_SHARE   5
+#define GTI_COHORT_TURN_NS 400
 
 struct gti_worker;
 

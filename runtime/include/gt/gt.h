@@ -166,8 +166,8 @@ int gt_spawn(gt_fn *fn, void *arg, const gt_attr *attr);
 
 /* Let the other tasks of this worker run, as a rule each of them once. Returns
  * at once if there are none. Where thousands on one worker do nothing but yield,
- * some 60 at a time may take turns up to 16 times before the next have theirs;
- * waiting for a turn then takes up to four times as long (src/cohort.h). */
+ * some 60 at a time may take turns up to 32 times before the next have theirs;
+ * waiting for a turn then takes up to six times as long (src/cohort.h). */
 void gt_yield(void);
 
 /* Sleep until `deadline`; not at all if it has passed. GT_NEVER: for ever, which is
