@@ -22,6 +22,7 @@ GO_SELECTS = (2, 4, 8)   # a select statement has a fixed number of cases
 LIBRARY_CASES = ("spawn/one", "spawn/storm", "switch/yield", "switch/handoff", "channel/ping_pong",
                  "channel/prod_cons", "channel/sieve", "sync/mutex")
 LIBRARY_TASKS = 100_000   # more of their stacks take gigabytes, and half a minute a process
+YIELDERS = {"st": 10_000}   # 100,000 do not end within 120 s
 UNPLACED = ("free", "none", "same-pu")
 
 
@@ -57,8 +58,9 @@ def _go_refusal(case, axes):
 def _library_refusal(peer, case, axes):
     if case not in LIBRARY_CASES:
         return "not offered: %s is measured on spawning, switching, channels and the mutex only" % peer
-    if axes.get("n", 1) > LIBRARY_TASKS:
-        return "not offered: %s is measured with up to %d tasks" % (peer, LIBRARY_TASKS)
+    most = YIELDERS.get(peer, LIBRARY_TASKS) if case == "switch/yield" else LIBRARY_TASKS
+    if axes.get("n", 1) > most:
+        return "not offered: %s is measured with up to %d tasks" % (peer, most)
     if axes.get("P") != 1:
         return "not offered: %s runs here on one OS thread, P:1" % peer
     return None

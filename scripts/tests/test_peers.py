@@ -51,6 +51,8 @@ class OfferTest(unittest.TestCase):
             self.assertIn("P:1", peers.refusal(peer, "spawn/one/P:2"))
             self.assertIn("only", peers.refusal(peer, "wake/timer/n:100/P:1"))
             self.assertIn("100000 tasks", peers.refusal(peer, "spawn/storm/n:1000000/temp:warm/P:1"))
+        self.assertIn("10000 tasks", peers.refusal("st", "switch/yield/n:100000/P:1"))
+        self.assertIsNone(peers.refusal("boost_fiber", "switch/yield/n:100000/P:1"))
 
     def test_peers_are_estimated(self):
         for cell in self.plan(("gt",) + peers.PEERS).cells:
