@@ -1,24 +1,11 @@
 /* Channels through the public API, from tasks and from OS threads outside: what
  * is sent arrives, in order. */
-#include "common.h"
+#include "channels.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
 static const size_t sizes[] = {1, 3, 8, 16, 24, 40, 65536};
-static const size_t capacities[] = {0, 1, 2, 7, 128};
-
-/* Runs `fn` as the first task, on one worker and on two. */
-static void on_1_and_2(gt_fn *fn)
-{
-    run_on(1, fn, NULL);
-    run_on(2, fn, NULL);
-}
-
-static void spawn(gt_group *group, gt_fn *fn, void *arg)
-{
-    CHECK(gt_group_spawn(group, fn, arg, NULL) == 0);
-}
 
 /* ---- without waiting ------------------------------------------------------ */
 

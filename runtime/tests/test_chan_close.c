@@ -1,21 +1,7 @@
 /* The end of a channel: what closing it says to whom, and who may destroy it. */
-#include "common.h"
+#include "channels.h"
 
 #include <errno.h>
-
-static const size_t capacities[] = {0, 1, 2, 7, 128};
-
-/* Runs `fn` as the first task, on one worker and on two. */
-static void on_1_and_2(gt_fn *fn)
-{
-    run_on(1, fn, NULL);
-    run_on(2, fn, NULL);
-}
-
-static void spawn(gt_group *group, gt_fn *fn, void *arg)
-{
-    CHECK(gt_group_spawn(group, fn, arg, NULL) == 0);
-}
 
 /* ---- without waiting ------------------------------------------------------ */
 
