@@ -197,30 +197,55 @@ static void look(void)
     }
 }
 
+/* --- the command line ------------------------------------------------------ */
+
+static __attribute__((noreturn)) void refuse(const char *what)
+{
+    fprintf(stderr, "greenbench-delayd: %s\n", what);
+    exit(EXIT_USAGE);
+}
+
+static long number(const char *what, long max)
+{
+    char *end;
+    long value;
+
+    errno = 0;
+    value = strtol(optarg, &end, 10);
+    if (*optarg < '0' || *optarg > '9' || *end || errno || value > max)
+        refuse(what);
+    return value;
+}
+
+static void bind_to(long cpu)
+{
+    cpu_set_t set;
+
+    CPU_ZERO(&set);
+    CPU_SET((size_t)cpu, &set);
+    if (sched_setaffinity(0, sizeof set, &set) != 0)
+        fail("cannot run on that CPU");
+}
+
 static void parse(int argc, char **argv)
 {
     static const struct option options[] = {{"delay-ms", required_argument, NULL, 'd'},
                                             {"cpu", required_argument, NULL, 'u'},
                                             {NULL, 0, NULL, 0}};
-    cpu_set_t set;
-    char *end = NULL;
-    long value;
     int option;
 
+    opterr = 0;
     all.delay = SECOND / 100;
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        value = option == '?' ? -1 : strtol(optarg, &end, 10);
-        if (value < 0 || value >= (option == 'u' ? CPU_SETSIZE : 60000) || *end)
-            exit(EXIT_USAGE);
-        CPU_ZERO(&set);
-        CPU_SET((size_t)value, &set);
         if (option == 'd')
-            all.delay = value * (SECOND / 1000);
-        else if (sched_setaffinity(0, sizeof set, &set) != 0)
-            fail("cannot run on that CPU");
+            all.delay = number("--delay-ms wants a number up to 59999", 59999) * (SECOND / 1000);
+        else if (option == 'u')
+            bind_to(number("--cpu wants a CPU's number", CPU_SETSIZE - 1));
+        else
+            refuse("it takes --delay-ms N and --cpu N");
     }
     if (optind < argc)
-        exit(EXIT_USAGE);
+        refuse("unexpected argument");
 }
 
 int main(int argc, char **argv)
