@@ -227,9 +227,8 @@ static void sleepers_of_one_worker(void *arg)
 
 static void sleepers_wake_in_the_order_of_their_deadlines(void **state)
 {
-    gt_config config = {.workers = 1, .hog_ns = -1}; /* nobody beside it wakes any */
     (void)state;
-    assert_int_equal(gt_run(&config, sleepers_of_one_worker, NULL), 0);
+    run_alone(sleepers_of_one_worker, NULL); /* nobody beside it wakes any */
 }
 
 static void sleep_for_ever(void *arg)

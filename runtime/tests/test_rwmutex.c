@@ -92,7 +92,7 @@ static void writers_exclude_all_and_readers_share(void **state)
 
 /* ---- order -------------------------------------------------------------------- */
 
-/* One worker: who was spawned and has had a turn, waits. `log_of` is who got in;
+/* No two run at once: who was spawned and has had a turn, waits. `log_of` is who got in;
  * readers that are let in together run in any order. */
 static char log_of[64];
 static int logged;
@@ -180,7 +180,7 @@ static void arrive_in_order(void *arg)
 static void all_are_served_in_order_of_arrival(void **state)
 {
     (void)state;
-    run_on(1, arrive_in_order, NULL);
+    run_alone(arrive_in_order, NULL);
 }
 
 static void time_out_as_writer(void *arg)
@@ -229,7 +229,7 @@ static void writer_gives_up(void *arg)
 static void a_writer_that_gives_up_lets_in_the_readers_behind_it(void **state)
 {
     (void)state;
-    run_on(1, writer_gives_up, NULL);
+    run_alone(writer_gives_up, NULL);
 }
 
 /* In the middle of the queue, and as the last of it. */
@@ -255,7 +255,7 @@ static void others_give_up(void *arg)
 static void who_gives_up_leaves_the_order_of_the_others(void **state)
 {
     (void)state;
-    run_on(1, others_give_up, NULL);
+    run_alone(others_give_up, NULL);
 }
 
 /* ---- without waiting ------------------------------------------------------------ */

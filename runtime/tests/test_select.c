@@ -292,7 +292,7 @@ static void lose_and_win(void *arg)
 static void a_case_that_lost_does_not_swallow_a_message(void **state)
 {
     (void)state;
-    run_on(1, lose_and_win, NULL);
+    run_alone(lose_and_win, NULL);
 }
 
 /* ---- one channel in several cases ------------------------------------------------------- */

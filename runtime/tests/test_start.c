@@ -249,7 +249,7 @@ static void stop_counts_parked_sleeping_and_yielding_tasks(void **state)
         }
 }
 
-/* Every worker is busy, so what is spawned meanwhile cannot have run. */
+/* Every worker is busy, and no spare stands in, so what is spawned meanwhile cannot have run. */
 static void stop_counts_tasks_that_never_ran(void **state)
 {
     (void)state;
@@ -257,7 +257,7 @@ static void stop_counts_tasks_that_never_ran(void **state)
         atomic_int self = 0;
         int workers = worker_counts[w];
         gt_sem_init(&never, 0); /* who waited on it is gone */
-        assert_int_equal(gt_start(&(gt_config){.workers = workers}), 0);
+        assert_int_equal(gt_start(&(gt_config){.workers = workers, .hog_ns = -1}), 0);
         atomic_store(&hogs_in, 0);
         atomic_store(&release_hog, 0);
         for (int i = 0; i < workers; i++)

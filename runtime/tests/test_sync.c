@@ -197,7 +197,7 @@ static void queue_for_sem(void *arg)
     turns = 0;
     for (intptr_t i = 0; i < TASKS; i++) {
         spawn(&group, take_turn, (void *)i);
-        gt_yield(); /* one worker: it waits now */
+        gt_yield(); /* nobody else runs: it waits now */
     }
     for (int i = 0; i < TASKS; i++) {
         gt_sem_post(&sem);
@@ -211,7 +211,7 @@ static void queue_for_sem(void *arg)
 static void sem_serves_waiters_in_order(void **state)
 {
     (void)state;
-    run_on(1, queue_for_sem, NULL);
+    run_alone(queue_for_sem, NULL);
 }
 
 static atomic_int holders, most;

@@ -44,7 +44,7 @@ static void two_alternate(void *arg)
 static void yielding_tasks_of_one_worker_take_turns(void **state)
 {
     (void)state;
-    run_on(1, two_alternate, NULL);
+    run_alone(two_alternate, NULL);
 }
 
 static void until_all_have_come(void *arg)
