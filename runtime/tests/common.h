@@ -44,6 +44,18 @@ static inline void run_on(int workers, gt_fn *fn, void *arg)
     run_with(&(gt_config){.workers = workers}, fn, arg);
 }
 
+static inline void on_one_and_two_workers(gt_fn *fn)
+{
+    run_on(1, fn, NULL);
+    run_on(2, fn, NULL);
+}
+
+static inline void on_one_two_and_four_workers(gt_fn *fn)
+{
+    on_one_and_two_workers(fn);
+    run_on(4, fn, NULL);
+}
+
 /* No two tasks run at once: when gt_yield() returns, the others have gone as far
  * as they could, and tasks may share plain variables. One worker by itself does
  * not promise that: when a task takes long, or its OS thread does not run for a
@@ -51,6 +63,11 @@ static inline void run_on(int workers, gt_fn *fn, void *arg)
 static inline void run_alone(gt_fn *fn, void *arg)
 {
     run_with(&(gt_config){.workers = 1, .hog_ns = -1}, fn, arg);
+}
+
+static inline void spawn(gt_group *group, gt_fn *fn, void *arg)
+{
+    CHECK(gt_group_spawn(group, fn, arg, NULL) == 0);
 }
 
 /* Until the counter has the value; yields, so that it works in a task and

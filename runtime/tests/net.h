@@ -17,17 +17,6 @@
 
 #define MS INT64_C(1000000)
 
-static inline void spawn(gt_group *group, gt_fn *fn, void *arg)
-{
-    CHECK(gt_group_spawn(group, fn, arg, NULL) == 0);
-}
-
-static inline void on_one_and_two_workers(gt_fn *fn)
-{
-    for (int workers = 1; workers <= 2; workers++)
-        run_on(workers, fn, NULL);
-}
-
 static inline void make_pipe(int fds[2])
 {
     CHECK(pipe2(fds, O_CLOEXEC) == 0);

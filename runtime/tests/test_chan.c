@@ -131,7 +131,7 @@ static void streams_of_every_size(void *arg)
 static void elements_arrive_whole_and_in_order_for_every_size_and_capacity(void **state)
 {
     (void)state;
-    on_1_and_2(streams_of_every_size);
+    on_one_and_two_workers(streams_of_every_size);
 }
 
 /* Tasks queue up one after the other: each is known to wait before the next

@@ -218,7 +218,7 @@ static void destroy_at_once(void *arg)
 static void a_channel_may_be_destroyed_right_after_the_last_receive(void **state)
 {
     (void)state;
-    on_1_and_2(destroy_at_once);
+    on_one_and_two_workers(destroy_at_once);
 }
 
 int main(void)

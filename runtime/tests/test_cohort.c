@@ -360,8 +360,7 @@ static void messages_beside_yielders(void *arg)
 static void others_go_on_beside_repeats(void **state)
 {
     (void)state;
-    run_on(1, messages_beside_yielders, NULL);
-    run_on(2, messages_beside_yielders, NULL);
+    on_one_and_two_workers(messages_beside_yielders);
 }
 
 int main(void)

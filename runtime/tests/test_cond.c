@@ -12,11 +12,6 @@
 static gt_mutex mutex;
 static gt_cond cond;
 
-static void spawn(gt_group *group, gt_fn *fn, void *arg)
-{
-    CHECK(gt_group_spawn(group, fn, arg, NULL) == 0);
-}
-
 /* ---- who is woken -------------------------------------------------------------- */
 
 static int woken[TASKS], awake;
@@ -232,10 +227,8 @@ static void pass_on(void *arg)
 
 static void a_bounded_buffer_loses_nothing(void **state)
 {
-    static const int workers[] = {1, 2, 4};
     (void)state;
-    for (size_t i = 0; i < COUNT_OF(workers); i++)
-        run_on(workers[i], pass_on, NULL);
+    on_one_two_and_four_workers(pass_on);
 }
 
 /* ---- misuse -------------------------------------------------------------------------- */

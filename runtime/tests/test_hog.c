@@ -17,7 +17,7 @@ static void spawn_bound(gt_group *group, gt_fn *fn, void *arg, int worker)
 }
 
 /* Run fn(NULL) as a task beside nothing else, on 1 and on 2 workers. */
-static void on_one_and_two_workers(gt_fn *fn)
+static void hog_on_one_and_two_workers(gt_fn *fn)
 {
     for (int workers = 1; workers <= 2; workers++) {
         gt_group group = {0};
@@ -39,7 +39,7 @@ static void hog_the_next(void *arg)
 static void the_task_in_the_run_next_slot_runs(void **state)
 {
     (void)state;
-    on_one_and_two_workers(hog_the_next);
+    hog_on_one_and_two_workers(hog_the_next);
 }
 
 static void hog_the_queue(void *arg)
@@ -53,7 +53,7 @@ static void hog_the_queue(void *arg)
 static void the_run_queue_runs(void **state)
 {
     (void)state;
-    on_one_and_two_workers(hog_the_queue);
+    hog_on_one_and_two_workers(hog_the_queue);
 }
 
 static gt_sem never;
@@ -77,7 +77,7 @@ static void hog_the_clock(void *arg)
 static void sleepers_and_deadlines_are_not_late_for_ever(void **state)
 {
     (void)state;
-    on_one_and_two_workers(hog_the_clock);
+    hog_on_one_and_two_workers(hog_the_clock);
 }
 
 static void hog_the_network(void *arg)
@@ -97,7 +97,7 @@ static void hog_the_network(void *arg)
 static void waiters_for_descriptors_are_served(void **state)
 {
     (void)state;
-    on_one_and_two_workers(hog_the_network);
+    hog_on_one_and_two_workers(hog_the_network);
 }
 
 static void hog_the_shared_queue(void *arg)
@@ -110,7 +110,7 @@ static void hog_the_shared_queue(void *arg)
 static void the_shared_queue_runs(void **state)
 {
     (void)state;
-    on_one_and_two_workers(hog_the_shared_queue);
+    hog_on_one_and_two_workers(hog_the_shared_queue);
 }
 
 /* A hog whose last act made another worker's wheel, the network and the queue
@@ -145,7 +145,7 @@ static void hogs_one_after_another(void *arg)
 static void each_new_hog_leaves_the_others_served(void **state)
 {
     (void)state;
-    on_one_and_two_workers(hogs_one_after_another);
+    hog_on_one_and_two_workers(hogs_one_after_another);
 }
 
 /* ---- bound tasks -------------------------------------------------------------------- */
@@ -297,7 +297,7 @@ static void work_beside_hogs(void *arg)
 static void four_hogs_on_two_workers_leave_the_others_running(void **state)
 {
     (void)state;
-    on_one_and_two_workers(work_beside_hogs);
+    hog_on_one_and_two_workers(work_beside_hogs);
 }
 
 /* Any task may be found a hog, so that spares come, sleep and go in all orders. */
@@ -328,7 +328,7 @@ static void spawn_all_the_time(void *arg)
 static void hogs_that_spawn_all_the_time_starve_nobody(void **state)
 {
     (void)state;
-    on_one_and_two_workers(spawn_all_the_time);
+    hog_on_one_and_two_workers(spawn_all_the_time);
 }
 
 static void hog_and_go(void *arg)

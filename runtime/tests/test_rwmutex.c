@@ -10,11 +10,6 @@
 
 static gt_rwmutex rw;
 
-static void spawn(gt_group *group, gt_fn *fn, void *arg)
-{
-    CHECK(gt_group_spawn(group, fn, arg, NULL) == 0);
-}
-
 /* ---- exclusion --------------------------------------------------------------- */
 
 static atomic_int readers, writers, most_readers;
@@ -84,10 +79,8 @@ static void contend(void *arg)
 
 static void writers_exclude_all_and_readers_share(void **state)
 {
-    static const int workers[] = {1, 2, 4};
     (void)state;
-    for (size_t i = 0; i < COUNT_OF(workers); i++)
-        run_on(workers[i], contend, NULL);
+    on_one_two_and_four_workers(contend);
 }
 
 /* ---- order -------------------------------------------------------------------- */

@@ -180,8 +180,7 @@ static void start_and_stop_inside(void *arg)
 static void a_task_can_neither_start_nor_stop(void **state)
 {
     (void)state;
-    run_on(1, start_and_stop_inside, NULL);
-    run_on(2, start_and_stop_inside, NULL);
+    on_one_and_two_workers(start_and_stop_inside);
     assert_int_equal(gt_worker(), -1);
 }
 
