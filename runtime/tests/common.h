@@ -65,6 +65,11 @@ static inline void run_alone(gt_fn *fn, void *arg)
     run_with(&(gt_config){.workers = 1, .hog_ns = -1}, fn, arg);
 }
 
+static inline void nothing(void *arg)
+{
+    (void)arg;
+}
+
 static inline void spawn(gt_group *group, gt_fn *fn, void *arg)
 {
     CHECK(gt_group_spawn(group, fn, arg, NULL) == 0);

@@ -87,11 +87,6 @@ static void set_on_worker(int worker, void *arg)
     set_on_start = gt_local_set(plain, arg);
 }
 
-static void nothing(void *arg)
-{
-    (void)arg;
-}
-
 static void outside_tasks_there_are_no_values(void **state)
 {
     gt_config config = {.workers = 1, .on_worker_start = set_on_worker};

@@ -323,11 +323,6 @@ static void workers_block_signals_and_the_starter_keeps_its_mask(void **state)
 
 /* The waiter goes on, and stops the runtime, while the last member's worker
  * is still leaving that member's stack. */
-static void nothing(void *arg)
-{
-    (void)arg;
-}
-
 static void stop_right_after_the_last_task(void **state)
 {
     (void)state;
