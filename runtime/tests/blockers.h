@@ -30,11 +30,6 @@ static inline void read_byte(int fd)
     CHECK(read(fd, &c, 1) == 1);
 }
 
-static inline void spawn(gt_group *group, gt_fn *fn, void *arg)
-{
-    CHECK(gt_group_spawn(group, fn, arg, NULL) == 0);
-}
-
 static inline void start(const gt_config *config)
 {
     assert_int_equal(gt_start(config), 0);

@@ -28,16 +28,51 @@ uint64_t test_seed(void);
 /* Deterministic random numbers (splitmix64). */
 uint64_t next_random(uint64_t *state);
 
-/* Run fn(arg) as the only first task of a runtime with `workers` workers; the
- * runtime must start, and end with no task left. Inline, like await(), so that
- * a test that does without the runtime can use the rest. */
-static inline void run_on(int workers, gt_fn *fn, void *arg)
+/* Run fn(arg) as the only first task of a runtime; the runtime must start, and
+ * end with no task left. Inline, like what follows, so that a test that does
+ * without the runtime can use the rest. */
+static inline void run_with(const gt_config *config, gt_fn *fn, void *arg)
 {
-    gt_config config = {.workers = workers};
-    int64_t left = gt_run(&config, fn, arg);
+    int64_t left = gt_run(config, fn, arg);
     if (left < 0)
         fprintf(stderr, "%s\n", gt_start_error());
     CHECK(left == 0);
+}
+
+static inline void run_on(int workers, gt_fn *fn, void *arg)
+{
+    run_with(&(gt_config){.workers = workers}, fn, arg);
+}
+
+static inline void on_one_and_two_workers(gt_fn *fn)
+{
+    run_on(1, fn, NULL);
+    run_on(2, fn, NULL);
+}
+
+static inline void on_one_two_and_four_workers(gt_fn *fn)
+{
+    on_one_and_two_workers(fn);
+    run_on(4, fn, NULL);
+}
+
+/* No two tasks run at once: when gt_yield() returns, the others have gone as far
+ * as they could, and tasks may share plain variables. One worker by itself does
+ * not promise that: when a task takes long, or its OS thread does not run for a
+ * while, the monitor gives the queue to a spare. */
+static inline void run_alone(gt_fn *fn, void *arg)
+{
+    run_with(&(gt_config){.workers = 1, .hog_ns = -1}, fn, arg);
+}
+
+static inline void nothing(void *arg)
+{
+    (void)arg;
+}
+
+static inline void spawn(gt_group *group, gt_fn *fn, void *arg)
+{
+    CHECK(gt_group_spawn(group, fn, arg, NULL) == 0);
 }
 
 /* Until the counter has the value; yields, so that it works in a task and

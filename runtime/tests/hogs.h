@@ -9,11 +9,6 @@
 
 static atomic_int over, ran;
 
-static inline void spawn(gt_group *group, gt_fn *fn, void *arg)
-{
-    CHECK(gt_group_spawn(group, fn, arg, NULL) == 0);
-}
-
 static inline void start(const gt_config *config)
 {
     assert_int_equal(gt_start(config), 0);
@@ -65,6 +60,39 @@ static inline void *spawn_outside(void *arg)
 {
     CHECK(gt_spawn(count, arg, NULL) == 0);
     return NULL;
+}
+
+/* Run fn(NULL) as a task beside nothing else, on 1 and on 2 workers. */
+static inline void hog_on_one_and_two_workers(gt_fn *fn)
+{
+    for (int workers = 1; workers <= 2; workers++) {
+        gt_group group = {0};
+        start(&(gt_config){.workers = workers});
+        spawn(&group, fn, NULL);
+        finish(&group);
+    }
+}
+
+static inline void hog_among_many(void *arg)
+{
+    (void)arg;
+    atomic_fetch_add(&over, 1);
+    spin_until(&over, 100);
+}
+
+static inline void work_beside_hogs(void *arg)
+{
+    gt_group hogs = {0}, others = {0};
+    (void)arg;
+    for (int i = 0; i < 4; i++)
+        spawn(&hogs, hog_among_many, NULL);
+    await(&over, 4);
+    for (intptr_t i = 0; i < 100; i++)
+        spawn(&others, i % 2 ? count : nap, (void *)(intptr_t)(i * 10000));
+    CHECK(gt_group_wait(&others) == 0);
+    CHECK(atomic_load(&ran) == 100);
+    atomic_store(&over, 100);
+    CHECK(gt_group_wait(&hogs) == 0);
 }
 
 #endif

@@ -131,11 +131,11 @@ static void streams_of_every_size(void *arg)
 static void elements_arrive_whole_and_in_order_for_every_size_and_capacity(void **state)
 {
     (void)state;
-    on_1_and_2(streams_of_every_size);
+    on_one_and_two_workers(streams_of_every_size);
 }
 
 /* Tasks queue up one after the other: each is known to wait before the next
- * is spawned, because on one worker gt_yield() runs it up to its wait. */
+ * is spawned, because no two run at once and gt_yield() runs it up to its wait. */
 #define WAITERS 10
 
 static gt_chan *line;
@@ -184,7 +184,7 @@ static void line_up(void *arg)
 static void waiters_are_served_in_order(void **state)
 {
     (void)state;
-    run_on(1, line_up, NULL);
+    run_alone(line_up, NULL);
 }
 
 static void senders_behind_a_full_buffer(void *arg)
@@ -207,7 +207,7 @@ static void senders_behind_a_full_buffer(void *arg)
 static void elements_of_waiting_senders_come_after_the_buffered_ones(void **state)
 {
     (void)state;
-    run_on(1, senders_behind_a_full_buffer, NULL);
+    run_alone(senders_behind_a_full_buffer, NULL);
 }
 
 /* ---- OS threads outside --------------------------------------------------- */

@@ -75,8 +75,8 @@ static void closing_null_is_fatal(void **state)
 
 /* ---- waiters ---------------------------------------------------------------- */
 
-/* Each is known to wait before the next is spawned, because on one worker
- * gt_yield() runs it up to its wait. */
+/* Each is known to wait before the next is spawned, because no two run
+ * at once and gt_yield() runs it up to its wait. */
 #define WAITERS 10
 
 static gt_chan *line;
@@ -121,7 +121,7 @@ static void close_on_waiters(void *arg)
 static void close_wakes_every_waiter_with_epipe(void **state)
 {
     (void)state;
-    run_on(1, close_on_waiters, NULL);
+    run_alone(close_on_waiters, NULL);
 }
 
 static void close_behind_a_full_buffer(void *arg)
@@ -145,7 +145,7 @@ static void close_behind_a_full_buffer(void *arg)
 static void close_keeps_what_is_buffered_but_not_what_waits(void **state)
 {
     (void)state;
-    run_on(1, close_behind_a_full_buffer, NULL);
+    run_alone(close_behind_a_full_buffer, NULL);
 }
 
 static void *receive_epipe_outside(void *arg)
@@ -179,17 +179,15 @@ static void destroy_under_waiter(void *arg)
     gt_chan_destroy(line);
 }
 
-static void in_one_worker(void *fn)
+static void destroy_in_child(void *arg)
 {
-    gt_config config = {.workers = 1};
-    gt_run(&config, *(gt_fn **)fn, NULL);
+    run_alone(destroy_under_waiter, arg);
 }
 
 static void destroying_with_a_waiter_is_fatal(void **state)
 {
     (void)state;
-    gt_fn *fn = destroy_under_waiter;
-    assert_fatal(in_one_worker, &fn, "gt_chan_destroy");
+    assert_fatal(destroy_in_child, NULL, "gt_chan_destroy");
 }
 
 /* The receiver destroys the channel as soon as it has the element: whoever
@@ -220,7 +218,7 @@ static void destroy_at_once(void *arg)
 static void a_channel_may_be_destroyed_right_after_the_last_receive(void **state)
 {
     (void)state;
-    on_1_and_2(destroy_at_once);
+    on_one_and_two_workers(destroy_at_once);
 }
 
 int main(void)

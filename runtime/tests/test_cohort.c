@@ -303,10 +303,9 @@ static void many_yielders(void *arg)
  * whose tasks count without atomics: nobody takes the queue of a hog away. */
 static void nobody_waits_for_more_than_the_repeats_of_all(void **state)
 {
-    gt_config config = {.workers = 1, .hog_ns = -1};
     (void)state;
     has_clock = false;
-    assert_int_equal(gt_run(&config, many_yielders, NULL), 0);
+    run_alone(many_yielders, NULL);
     assert_int_equal(turns_of_all, (int64_t)TASKS * TURNS);
     assert_in_range(longest_wait, GTI_SWITCH_IS_SLOW ? 1 : 2 * (int64_t)TASKS,
                     (int64_t)TASKS * (GTI_COHORT_REPEATS + 2));
@@ -361,8 +360,7 @@ static void messages_beside_yielders(void *arg)
 static void others_go_on_beside_repeats(void **state)
 {
     (void)state;
-    run_on(1, messages_beside_yielders, NULL);
-    run_on(2, messages_beside_yielders, NULL);
+    on_one_and_two_workers(messages_beside_yielders);
 }
 
 int main(void)

@@ -12,11 +12,6 @@
 static gt_mutex mutex;
 static gt_cond cond;
 
-static void spawn(gt_group *group, gt_fn *fn, void *arg)
-{
-    CHECK(gt_group_spawn(group, fn, arg, NULL) == 0);
-}
-
 /* ---- who is woken -------------------------------------------------------------- */
 
 static int woken[TASKS], awake;
@@ -30,7 +25,7 @@ static void wait_once(void *arg)
     gt_mutex_unlock(&mutex);
 }
 
-/* One worker: they all wait when this returns. */
+/* No two run at once: they all wait when this returns. */
 static void let_wait(gt_group *group)
 {
     awake = 0;
@@ -59,7 +54,7 @@ static void signal_each(void *arg)
 static void a_signal_wakes_the_one_that_waits_longest(void **state)
 {
     (void)state;
-    run_on(1, signal_each, NULL);
+    run_alone(signal_each, NULL);
 }
 
 static void broadcast_under_mutex(void *arg)
@@ -80,7 +75,7 @@ static void broadcast_under_mutex(void *arg)
 static void a_broadcast_wakes_all_once_they_get_the_mutex(void **state)
 {
     (void)state;
-    run_on(1, broadcast_under_mutex, NULL);
+    run_alone(broadcast_under_mutex, NULL);
 }
 
 static void signal_nobody(void *arg)
@@ -151,10 +146,9 @@ static void signal_the_next(void *arg)
 
 static void a_signal_passes_over_one_whose_deadline_has_passed(void **state)
 {
-    gt_config config = {.workers = 1, .hog_ns = -1};
     (void)state;
     for (int i = 0; i < 10; i++)
-        assert_int_equal(gt_run(&config, signal_the_next, NULL), 0);
+        run_alone(signal_the_next, NULL);
 }
 
 /* ---- a bounded buffer -------------------------------------------------------------- */
@@ -233,10 +227,8 @@ static void pass_on(void *arg)
 
 static void a_bounded_buffer_loses_nothing(void **state)
 {
-    static const int workers[] = {1, 2, 4};
     (void)state;
-    for (size_t i = 0; i < COUNT_OF(workers); i++)
-        run_on(workers[i], pass_on, NULL);
+    on_one_two_and_four_workers(pass_on);
 }
 
 /* ---- misuse -------------------------------------------------------------------------- */

@@ -21,11 +21,6 @@ static size_t page_size;
 static char *locked; /* two pages without access */
 static volatile sig_atomic_t calls, mask_was_right;
 
-static void nothing(void *arg)
-{
-    (void)arg;
-}
-
 static void make_locked(void)
 {
     page_size = (size_t)sysconf(_SC_PAGESIZE);

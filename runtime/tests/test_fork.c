@@ -17,11 +17,6 @@ static gt_sem sem;
 static gt_mutex mutex;
 static gt_waitgroup one_to_go;
 
-static void nothing(void *arg)
-{
-    (void)arg;
-}
-
 /* The child's end is ours. */
 static void end_as(pid_t pid)
 {

@@ -6,17 +6,6 @@
 
 static const int worker_counts[] = {1, 2, 4};
 
-static void on_each(gt_fn *fn)
-{
-    for (size_t i = 0; i < COUNT_OF(worker_counts); i++)
-        run_on(worker_counts[i], fn, NULL);
-}
-
-static void spawn(gt_group *group, gt_fn *fn, void *arg)
-{
-    CHECK(gt_group_spawn(group, fn, arg, NULL) == 0);
-}
-
 static void add_one(void *arg)
 {
     atomic_fetch_add_explicit((atomic_int *)arg, 1, memory_order_relaxed);
@@ -60,7 +49,7 @@ static void refused_spawn(void *arg)
 static void a_refused_spawn_is_not_counted(void **state)
 {
     (void)state;
-    on_each(refused_spawn);
+    on_one_two_and_four_workers(refused_spawn);
 }
 
 static void many_members(void *arg)
@@ -78,7 +67,7 @@ static void many_members(void *arg)
 static void wait_returns_after_100_000_members(void **state)
 {
     (void)state;
-    on_each(many_members);
+    on_one_two_and_four_workers(many_members);
 }
 
 static void reuse(void *arg)
@@ -97,7 +86,7 @@ static void reuse(void *arg)
 static void a_group_can_be_used_again_after_wait(void **state)
 {
     (void)state;
-    on_each(reuse);
+    on_one_two_and_four_workers(reuse);
 }
 
 /* A frame whose group and counter are gone, and overwritten, as soon as the
@@ -130,7 +119,7 @@ static void stack_reuse(void *arg)
 static void a_group_on_the_stack_may_go_as_soon_as_wait_returns(void **state)
 {
     (void)state;
-    on_each(stack_reuse);
+    on_one_two_and_four_workers(stack_reuse);
 }
 
 struct nest {
@@ -170,7 +159,7 @@ static void nested_spawns(void *arg)
 static void members_may_spawn_into_their_own_group(void **state)
 {
     (void)state;
-    on_each(nested_spawns);
+    on_one_two_and_four_workers(nested_spawns);
 }
 
 /* Members of two groups in turn, so that no worker can keep booking one. */
@@ -190,7 +179,7 @@ static void two_groups(void *arg)
 static void groups_do_not_get_in_each_others_way(void **state)
 {
     (void)state;
-    on_each(two_groups);
+    on_one_two_and_four_workers(two_groups);
 }
 
 /* A tree: each task waits for a group of its own. */
@@ -212,7 +201,7 @@ static void grow_a_tree(void *arg)
 static void each_task_may_wait_for_a_group_of_its_own(void **state)
 {
     (void)state;
-    on_each(grow_a_tree);
+    on_one_two_and_four_workers(grow_a_tree);
 }
 
 /* A worker whose first dealing with groups is to finish a member, not to spawn
@@ -308,7 +297,7 @@ static void spawner_lives_on(void *arg)
 static void a_spawner_that_waits_for_something_else_does_not_hold_the_group(void **state)
 {
     (void)state;
-    on_each(spawner_lives_on);
+    on_one_two_and_four_workers(spawner_lives_on);
 }
 
 /* A member that ended leaves its count with the worker, which then runs
@@ -346,7 +335,7 @@ static void members_wait_while_others_end(void *arg)
 static void a_member_that_waits_does_not_hold_another_group(void **state)
 {
     (void)state;
-    on_each(members_wait_while_others_end);
+    on_one_two_and_four_workers(members_wait_while_others_end);
 }
 
 /* ---- memory visibility and outside threads -------------------------------- */

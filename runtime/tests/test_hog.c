@@ -1,12 +1,11 @@
 /* Tasks that never give up their worker: whatever waits behind them goes on. A
  * hog here spins until that has happened, so that a test of which it does not
- * hangs. */
+ * hangs. Those that come in numbers are in test_hog_many.c. */
 #include "hogs.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 
 #include "wrap.h"
 
@@ -14,17 +13,6 @@ static void spawn_bound(gt_group *group, gt_fn *fn, void *arg, int worker)
 {
     gt_attr attr = {.flags = GT_BOUND, .worker = worker};
     CHECK(gt_group_spawn(group, fn, arg, &attr) == 0);
-}
-
-/* Run fn(NULL) as a task beside nothing else, on 1 and on 2 workers. */
-static void on_one_and_two_workers(gt_fn *fn)
-{
-    for (int workers = 1; workers <= 2; workers++) {
-        gt_group group = {0};
-        start(&(gt_config){.workers = workers});
-        spawn(&group, fn, NULL);
-        finish(&group);
-    }
 }
 
 /* ---- what waits behind a hog ------------------------------------------------------ */
@@ -39,7 +27,7 @@ static void hog_the_next(void *arg)
 static void the_task_in_the_run_next_slot_runs(void **state)
 {
     (void)state;
-    on_one_and_two_workers(hog_the_next);
+    hog_on_one_and_two_workers(hog_the_next);
 }
 
 static void hog_the_queue(void *arg)
@@ -53,7 +41,7 @@ static void hog_the_queue(void *arg)
 static void the_run_queue_runs(void **state)
 {
     (void)state;
-    on_one_and_two_workers(hog_the_queue);
+    hog_on_one_and_two_workers(hog_the_queue);
 }
 
 static gt_sem never;
@@ -77,7 +65,7 @@ static void hog_the_clock(void *arg)
 static void sleepers_and_deadlines_are_not_late_for_ever(void **state)
 {
     (void)state;
-    on_one_and_two_workers(hog_the_clock);
+    hog_on_one_and_two_workers(hog_the_clock);
 }
 
 static void hog_the_network(void *arg)
@@ -97,7 +85,7 @@ static void hog_the_network(void *arg)
 static void waiters_for_descriptors_are_served(void **state)
 {
     (void)state;
-    on_one_and_two_workers(hog_the_network);
+    hog_on_one_and_two_workers(hog_the_network);
 }
 
 static void hog_the_shared_queue(void *arg)
@@ -110,7 +98,7 @@ static void hog_the_shared_queue(void *arg)
 static void the_shared_queue_runs(void **state)
 {
     (void)state;
-    on_one_and_two_workers(hog_the_shared_queue);
+    hog_on_one_and_two_workers(hog_the_shared_queue);
 }
 
 /* A hog whose last act made another worker's wheel, the network and the queue
@@ -145,7 +133,7 @@ static void hogs_one_after_another(void *arg)
 static void each_new_hog_leaves_the_others_served(void **state)
 {
     (void)state;
-    on_one_and_two_workers(hogs_one_after_another);
+    hog_on_one_and_two_workers(hogs_one_after_another);
 }
 
 /* ---- bound tasks -------------------------------------------------------------------- */
@@ -270,95 +258,6 @@ static void spares_out_of_range_are_refused(void **state)
     assert_int_equal(gt_start(&(gt_config){.spares = GT_MAX_SPARES + 1}), -EINVAL);
 }
 
-/* ---- many hogs -------------------------------------------------------------------------- */
-
-static void hog_among_many(void *arg)
-{
-    (void)arg;
-    atomic_fetch_add(&over, 1);
-    spin_until(&over, 100);
-}
-
-static void work_beside_hogs(void *arg)
-{
-    gt_group hogs = {0}, others = {0};
-    (void)arg;
-    for (int i = 0; i < 4; i++)
-        spawn(&hogs, hog_among_many, NULL);
-    await(&over, 4);
-    for (intptr_t i = 0; i < 100; i++)
-        spawn(&others, i % 2 ? count : nap, (void *)(intptr_t)(i * 10000));
-    CHECK(gt_group_wait(&others) == 0);
-    CHECK(atomic_load(&ran) == 100);
-    atomic_store(&over, 100);
-    CHECK(gt_group_wait(&hogs) == 0);
-}
-
-static void four_hogs_on_two_workers_leave_the_others_running(void **state)
-{
-    (void)state;
-    on_one_and_two_workers(work_beside_hogs);
-}
-
-/* Any task may be found a hog, so that spares come, sleep and go in all orders. */
-static void hogs_found_at_once_leave_the_others_running(void **state)
-{
-    (void)state;
-    for (int round = 0; round < 40; round++) {
-        gt_group group = {0};
-        start(&(gt_config){.workers = 1, .hog_ns = 30000});
-        spawn(&group, work_beside_hogs, NULL);
-        assert_int_equal(gt_group_wait(&group), 0);
-        assert_int_equal(gt_stop(), 0);
-    }
-}
-
-/* Spawns faster than others can take away, as far as memory allows. */
-static void spawn_all_the_time(void *arg)
-{
-    (void)arg;
-    for (int i = 0; atomic_load_explicit(&ran, memory_order_relaxed) < 1000; i++) {
-        if (i < (UNDER_ASAN ? 200000 : 2000000))
-            CHECK(gt_spawn(count, NULL, NULL) == 0);
-        if (i > 200000 && i % 64 == 0)
-            sched_yield();
-    }
-}
-
-static void hogs_that_spawn_all_the_time_starve_nobody(void **state)
-{
-    (void)state;
-    on_one_and_two_workers(spawn_all_the_time);
-}
-
-static void hog_and_go(void *arg)
-{
-    int64_t until = gt_now() + (int64_t)(intptr_t)arg;
-    CHECK(gt_spawn(count, NULL, NULL) == 0);
-    while (gt_now() < until)
-        continue;
-    CHECK(gt_spawn(nap, (void *)(intptr_t)100000, NULL) == 0);
-    gt_yield();
-}
-
-/* Hogs that end at any point of what the monitor does with them. */
-static void nothing_is_lost_when_hogs_come_and_go(void **state)
-{
-    (void)state;
-    uint64_t seed = test_seed();
-    for (int workers = 1; workers <= 2; workers++) {
-        gt_group group = {0};
-        const int hogs = UNDER_ASAN ? 100 : 300;
-        start(&(gt_config){.workers = workers, .hog_ns = 200000});
-        for (int i = 0; i < hogs; i++)
-            spawn(&group, hog_and_go, (void *)(intptr_t)(next_random(&seed) % 1000000));
-        assert_int_equal(gt_group_wait(&group), 0);
-        while (atomic_load(&ran) < 2 * hogs)
-            sched_yield();
-        finish(&group);
-    }
-}
-
 /* ---- without membarrier -------------------------------------------------------------------- */
 
 static void hogs_without_membarrier(void *arg)
@@ -382,55 +281,6 @@ static void hogs_starve_nobody_without_membarrier(void **state)
     assert_fine(hogs_without_membarrier, NULL);
 }
 
-/* ---- the kernel's time slices -------------------------------------------------------- */
-
-/* The slice of a thread; with `set` 0 or more, after setting it. 0: unknown. */
-static uint64_t slice_of(long thread, int64_t set)
-{
-    struct {
-        uint32_t size, policy;
-        uint64_t flags;
-        uint32_t nice, priority;
-        uint64_t runtime, deadline, period;
-    } s = {.size = sizeof s};
-    if (syscall(SYS_sched_getattr, thread, &s, sizeof s, 0) != 0)
-        return 0;
-    if (set < 0)
-        return s.runtime;
-    s.runtime = (uint64_t)set;
-    syscall(SYS_sched_setattr, thread, &s, 0);
-    return slice_of(thread, -1);
-}
-
-static uint64_t usual_slice;
-static _Atomic long hogged_thread;
-
-static void hog_until_the_slice_is_long(void *arg)
-{
-    (void)arg;
-    long self = syscall(SYS_gettid);
-    atomic_store(&hogged_thread, self);
-    while (slice_of(self, -1) <= usual_slice)
-        continue;
-}
-
-static void a_hog_has_a_long_slice_while_it_lasts(void **state)
-{
-    (void)state;
-    usual_slice = slice_of(0, 0);
-    if (slice_of(0, 20000000) != 20000000 || slice_of(0, 0) != usual_slice)
-        skip(); /* before Linux 6.12, or not allowed */
-    for (int workers = 1; workers <= 2; workers++) {
-        gt_group group = {0};
-        start(&(gt_config){.workers = workers});
-        spawn(&group, hog_until_the_slice_is_long, NULL);
-        assert_int_equal(gt_group_wait(&group), 0);
-        while (slice_of(atomic_load(&hogged_thread), -1) > usual_slice)
-            sched_yield();
-        finish(&group);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -446,11 +296,6 @@ int main(void)
         cmocka_unit_test(a_negative_hog_ns_leaves_hogs_alone),
         cmocka_unit_test(gt_hog_ms_overrides),
         cmocka_unit_test(spares_out_of_range_are_refused),
-        cmocka_unit_test(four_hogs_on_two_workers_leave_the_others_running),
-        cmocka_unit_test(hogs_found_at_once_leave_the_others_running),
-        cmocka_unit_test(hogs_that_spawn_all_the_time_starve_nobody),
-        cmocka_unit_test(nothing_is_lost_when_hogs_come_and_go),
-        cmocka_unit_test(a_hog_has_a_long_slice_while_it_lasts),
     };
     alarm(240); /* what hangs ends with SIGALRM */
     return cmocka_run_group_tests(tests, NULL, NULL);

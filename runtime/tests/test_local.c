@@ -23,11 +23,6 @@ static int make_keys(void **state)
     return gt_local_create(&counted, count_destroyed) || gt_local_create(&plain, NULL);
 }
 
-static void spawn(gt_group *group, gt_fn *fn, void *arg)
-{
-    CHECK(gt_group_spawn(group, fn, arg, NULL) == 0);
-}
-
 /* ---- values ----------------------------------------------------------------------- */
 
 static void keep_own_values(void *arg)
@@ -59,10 +54,8 @@ static void many_keep_own_values(void *arg)
 
 static void each_task_has_values_of_its_own(void **state)
 {
-    static const int workers[] = {1, 2, 4};
     (void)state;
-    for (size_t i = 0; i < COUNT_OF(workers); i++)
-        run_on(workers[i], many_keep_own_values, NULL);
+    on_one_two_and_four_workers(many_keep_own_values);
 }
 
 static void wrong_calls(void *arg)
@@ -92,11 +85,6 @@ static void set_on_worker(int worker, void *arg)
 {
     (void)worker;
     set_on_start = gt_local_set(plain, arg);
-}
-
-static void nothing(void *arg)
-{
-    (void)arg;
 }
 
 static void outside_tasks_there_are_no_values(void **state)
@@ -164,8 +152,7 @@ static void destructors_run_in_the_task_and_may_wait(void **state)
     (void)state;
     assert_int_equal(gt_local_create(&waits, destroy_by_waiting), 0);
     assert_int_equal(gt_local_create(&reads, destroy_by_reading), 0);
-    run_on(1, many_leave_values, NULL);
-    run_on(2, many_leave_values, NULL);
+    on_one_and_two_workers(many_leave_values);
 }
 
 static void leave_one_that_comes_again(void *arg)

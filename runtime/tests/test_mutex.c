@@ -9,19 +9,6 @@
 #define TASKS  20
 #define ROUNDS (UNDER_ASAN ? 500 : 5000)
 
-static const int worker_counts[] = {1, 2, 4};
-
-static void on_each(gt_fn *fn)
-{
-    for (size_t i = 0; i < COUNT_OF(worker_counts); i++)
-        run_on(worker_counts[i], fn, NULL);
-}
-
-static void spawn(gt_group *group, gt_fn *fn, void *arg)
-{
-    CHECK(gt_group_spawn(group, fn, arg, NULL) == 0);
-}
-
 static gt_mutex mutex;
 static long counter; /* plain: the mutex alone protects it */
 static int inside;
@@ -64,7 +51,7 @@ static void contend(void *arg)
 static void a_mutex_excludes_tasks_and_outside_threads(void **state)
 {
     (void)state;
-    on_each(contend);
+    on_one_two_and_four_workers(contend);
 }
 
 static void try_lock_says_ebusy_while_it_is_held(void **state)
@@ -155,7 +142,7 @@ static void hog_and_want(void *arg)
 static void a_waiter_gets_the_mutex_from_tasks_that_keep_taking_it(void **state)
 {
     (void)state;
-    on_each(hog_and_want);
+    on_one_two_and_four_workers(hog_and_want);
 }
 
 /* A thread outside the runtime is no worse off. */
@@ -182,7 +169,7 @@ static void hog_and_want_outside(void *arg)
 static void an_outside_waiter_gets_the_mutex_from_tasks_that_keep_taking_it(void **state)
 {
     (void)state;
-    on_each(hog_and_want_outside);
+    on_one_two_and_four_workers(hog_and_want_outside);
 }
 
 #define WAITERS    2

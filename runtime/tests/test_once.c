@@ -10,11 +10,6 @@ static gt_once once;
 static atomic_int runs, through;
 static int written; /* plain: the end of the function publishes it */
 
-static void spawn(gt_group *group, gt_fn *fn, void *arg)
-{
-    CHECK(gt_group_spawn(group, fn, arg, NULL) == 0);
-}
-
 static void write_slowly(void *arg)
 {
     atomic_fetch_add(&runs, 1);
@@ -61,10 +56,8 @@ static void many_come(void *arg)
 
 static void it_runs_once_and_all_see_what_it_wrote(void **state)
 {
-    static const int workers[] = {1, 2, 4};
     (void)state;
-    for (size_t i = 0; i < COUNT_OF(workers); i++)
-        run_on(workers[i], many_come, NULL);
+    on_one_two_and_four_workers(many_come);
 }
 
 static void count(void *arg)
@@ -128,8 +121,7 @@ static void give_up_and_come_again(void *arg)
 static void who_gives_up_may_come_again(void **state)
 {
     (void)state;
-    run_on(1, give_up_and_come_again, NULL);
-    run_on(2, give_up_and_come_again, NULL);
+    on_one_and_two_workers(give_up_and_come_again);
 }
 
 int main(void)

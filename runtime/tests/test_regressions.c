@@ -9,11 +9,6 @@
 #include <time.h>
 #include <unistd.h>
 
-static void spawn(gt_group *group, gt_fn *fn, void *arg)
-{
-    CHECK(gt_group_spawn(group, fn, arg, NULL) == 0);
-}
-
 /* ---- migration ------------------------------------------------------------ */
 
 /* The task waits on a rendezvous that only a task bound to another worker
@@ -170,8 +165,7 @@ static void entries_are_aligned_for_all_colours_and_classes(void *arg)
 static void stacks_are_aligned_at_entry(void **state)
 {
     (void)state;
-    run_on(1, entries_are_aligned_for_all_colours_and_classes, NULL);
-    run_on(2, entries_are_aligned_for_all_colours_and_classes, NULL);
+    on_one_and_two_workers(entries_are_aligned_for_all_colours_and_classes);
 }
 
 /* ---- sleeping ------------------------------------------------------------- */
@@ -188,8 +182,7 @@ static void past_deadlines_do_not_sleep(void **state)
 {
     (void)state;
     sleep_for_nothing(NULL); /* outside too */
-    run_on(1, sleep_for_nothing, NULL);
-    run_on(2, sleep_for_nothing, NULL);
+    on_one_and_two_workers(sleep_for_nothing);
 }
 
 static int64_t base;
@@ -227,9 +220,8 @@ static void sleepers_of_one_worker(void *arg)
 
 static void sleepers_wake_in_the_order_of_their_deadlines(void **state)
 {
-    gt_config config = {.workers = 1, .hog_ns = -1}; /* nobody beside it wakes any */
     (void)state;
-    assert_int_equal(gt_run(&config, sleepers_of_one_worker, NULL), 0);
+    run_alone(sleepers_of_one_worker, NULL); /* nobody beside it wakes any */
 }
 
 static void sleep_for_ever(void *arg)
@@ -331,11 +323,6 @@ static void workers_block_signals_and_the_starter_keeps_its_mask(void **state)
 
 /* The waiter goes on, and stops the runtime, while the last member's worker
  * is still leaving that member's stack. */
-static void nothing(void *arg)
-{
-    (void)arg;
-}
-
 static void stop_right_after_the_last_task(void **state)
 {
     (void)state;
@@ -381,8 +368,7 @@ static void trim_beside_deep_tasks(void *arg)
 static void trim_touches_no_stack_in_use(void **state)
 {
     (void)state;
-    run_on(1, trim_beside_deep_tasks, NULL);
-    run_on(2, trim_beside_deep_tasks, NULL);
+    on_one_and_two_workers(trim_beside_deep_tasks);
     gt_stack_trim(); /* without a runtime: nothing to do */
 }
 

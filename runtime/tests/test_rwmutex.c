@@ -10,11 +10,6 @@
 
 static gt_rwmutex rw;
 
-static void spawn(gt_group *group, gt_fn *fn, void *arg)
-{
-    CHECK(gt_group_spawn(group, fn, arg, NULL) == 0);
-}
-
 /* ---- exclusion --------------------------------------------------------------- */
 
 static atomic_int readers, writers, most_readers;
@@ -84,15 +79,13 @@ static void contend(void *arg)
 
 static void writers_exclude_all_and_readers_share(void **state)
 {
-    static const int workers[] = {1, 2, 4};
     (void)state;
-    for (size_t i = 0; i < COUNT_OF(workers); i++)
-        run_on(workers[i], contend, NULL);
+    on_one_two_and_four_workers(contend);
 }
 
 /* ---- order -------------------------------------------------------------------- */
 
-/* One worker: who was spawned and has had a turn, waits. `log_of` is who got in;
+/* No two run at once: who was spawned and has had a turn, waits. `log_of` is who got in;
  * readers that are let in together run in any order. */
 static char log_of[64];
 static int logged;
@@ -180,18 +173,21 @@ static void arrive_in_order(void *arg)
 static void all_are_served_in_order_of_arrival(void **state)
 {
     (void)state;
-    run_on(1, arrive_in_order, NULL);
+    run_alone(arrive_in_order, NULL);
 }
+
+static int64_t patience, gives_up_at;
 
 static void time_out_as_writer(void *arg)
 {
-    CHECK(gt_rwmutex_wrlock_until(&rw, gt_now() + 1000000) == -ETIMEDOUT);
+    gives_up_at = gt_now() + patience;
+    CHECK(gt_rwmutex_wrlock_until(&rw, gives_up_at) == -ETIMEDOUT);
     note((char)(intptr_t)arg);
 }
 
 static void time_out_as_reader(void *arg)
 {
-    CHECK(gt_rwmutex_rdlock_until(&rw, gt_now() + 1000000) == -ETIMEDOUT);
+    CHECK(gt_rwmutex_rdlock_until(&rw, gt_now() + patience) == -ETIMEDOUT);
     note((char)(intptr_t)arg);
 }
 
@@ -202,18 +198,30 @@ static void await_log(const char *text)
     CHECK(strcmp(log_of, text) == 0);
 }
 
+/* False if the writer gave up before all stood in the queue. */
+static bool queue_behind_one_that_gives_up(gt_group *group)
+{
+    begin_order();
+    queue_up(group, read_as, 'r');
+    queue_up(group, time_out_as_writer, '!');
+    queue_up(group, read_as, 'r');
+    queue_up(group, read_as, 'r');
+    queue_up(group, write_as, 'W');
+    queue_up(group, read_as, 'r');
+    if (gt_now() < gives_up_at)
+        return true;
+    let_out(5);
+    CHECK(gt_group_wait(group) == 0);
+    return false;
+}
+
 /* A reader is inside, and a writer that waits ahead of other readers gives up. */
 static void writer_gives_up(void *arg)
 {
     gt_group group = {0};
     (void)arg;
-    begin_order();
-    queue_up(&group, read_as, 'r');
-    queue_up(&group, time_out_as_writer, '!');
-    queue_up(&group, read_as, 'r');
-    queue_up(&group, read_as, 'r');
-    queue_up(&group, write_as, 'W');
-    queue_up(&group, read_as, 'r');
+    for (patience = 1000000; !queue_behind_one_that_gives_up(&group);)
+        patience *= 2;
     CHECK(strcmp(log_of, "r") == 0);
     await_log("r!rr");
     everybody_has_a_turn();
@@ -229,7 +237,7 @@ static void writer_gives_up(void *arg)
 static void a_writer_that_gives_up_lets_in_the_readers_behind_it(void **state)
 {
     (void)state;
-    run_on(1, writer_gives_up, NULL);
+    run_alone(writer_gives_up, NULL);
 }
 
 /* In the middle of the queue, and as the last of it. */
@@ -237,6 +245,7 @@ static void others_give_up(void *arg)
 {
     gt_group group = {0};
     (void)arg;
+    patience = 1000000;
     begin_order();
     queue_up(&group, write_as, 'W');
     queue_up(&group, read_as, 'r');
@@ -255,7 +264,7 @@ static void others_give_up(void *arg)
 static void who_gives_up_leaves_the_order_of_the_others(void **state)
 {
     (void)state;
-    run_on(1, others_give_up, NULL);
+    run_alone(others_give_up, NULL);
 }
 
 /* ---- without waiting ------------------------------------------------------------ */

@@ -5,11 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void spawn(gt_group *group, gt_fn *fn, void *arg)
-{
-    CHECK(gt_group_spawn(group, fn, arg, NULL) == 0);
-}
-
 static gt_chan *chan_of(size_t capacity)
 {
     gt_chan *ch = gt_chan_create(sizeof(uint64_t), capacity);
@@ -254,8 +249,7 @@ static void woken_by_all(void *arg)
 static void a_send_a_receive_and_a_close_wake_and_name_their_case(void **state)
 {
     (void)state;
-    run_on(1, woken_by_all, NULL);
-    run_on(2, woken_by_all, NULL);
+    on_one_and_two_workers(woken_by_all);
 }
 
 /* One select that waits and is then won by the second channel; before it runs,
@@ -292,7 +286,7 @@ static void lose_and_win(void *arg)
 static void a_case_that_lost_does_not_swallow_a_message(void **state)
 {
     (void)state;
-    run_on(1, lose_and_win, NULL);
+    run_alone(lose_and_win, NULL);
 }
 
 /* ---- one channel in several cases ------------------------------------------------------- */
@@ -356,8 +350,7 @@ static void pair_off(void *arg)
 static void selects_that_send_and_receive_on_one_channel_pair_off(void **state)
 {
     (void)state;
-    run_on(1, pair_off, NULL);
-    run_on(2, pair_off, NULL);
+    on_one_and_two_workers(pair_off);
 }
 
 /* ---- many cases ---------------------------------------------------------------------------- */
@@ -405,8 +398,7 @@ static void send_to_some(void *arg)
 static void a_select_may_have_a_thousand_cases(void **state)
 {
     (void)state;
-    run_on(1, send_to_some, NULL);
-    run_on(2, send_to_some, NULL);
+    on_one_and_two_workers(send_to_some);
 }
 
 static void *answer(void *arg)

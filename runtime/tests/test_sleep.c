@@ -15,11 +15,6 @@
 
 static atomic_int woken;
 
-static void spawn(gt_group *group, gt_fn *fn, void *arg)
-{
-    CHECK(gt_group_spawn(group, fn, arg, NULL) == 0);
-}
-
 /* ---- a great many ------------------------------------------------------------- */
 
 static int64_t base;

@@ -286,11 +286,6 @@ static void no_small_stack_is_given_out_twice(void **state)
 
 /* ---- tasks ---------------------------------------------------------------- */
 
-static void nothing(void *arg)
-{
-    (void)arg;
-}
-
 static void try_sizes(void *arg)
 {
     const size_t refused[] = {1, 1024, 2047, 2049, 3000, 5000, 8192, 16383, GT_MAX_STACK + 1};

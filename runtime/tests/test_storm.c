@@ -4,14 +4,6 @@
 #define STORM 20000
 #define MANY  3000
 
-static const int worker_counts[] = {1, 2, 4};
-
-static void on_each(gt_fn *fn)
-{
-    for (size_t i = 0; i < COUNT_OF(worker_counts); i++)
-        run_on(worker_counts[i], fn, NULL);
-}
-
 static atomic_int ran;
 
 static void run(void *arg)
@@ -45,7 +37,7 @@ static void storm_with_few_alive(void *arg)
 static void most_of_a_storm_has_run_before_its_end_is_spawned(void **state)
 {
     (void)state;
-    on_each(storm_with_few_alive);
+    on_one_two_and_four_workers(storm_with_few_alive);
 }
 
 static void bound_storm(void *arg)
@@ -70,7 +62,7 @@ static void spawn_bound_storm(void *arg)
 static void a_bound_spawner_stays_where_it_is_bound(void **state)
 {
     (void)state;
-    on_each(spawn_bound_storm);
+    on_one_two_and_four_workers(spawn_bound_storm);
 }
 
 static gt_mutex mutex;
@@ -99,7 +91,7 @@ static void storm_that_wants_the_spawners_mutex(void *arg)
 static void a_spawner_may_hold_a_mutex_that_the_storm_wants(void **state)
 {
     (void)state;
-    on_each(storm_that_wants_the_spawners_mutex);
+    on_one_two_and_four_workers(storm_that_wants_the_spawners_mutex);
 }
 
 static gt_sem gate;
@@ -128,7 +120,7 @@ static void storm_that_parks(void *arg)
 static void a_spawner_goes_on_when_the_storm_waits(void **state)
 {
     (void)state;
-    on_each(storm_that_parks);
+    on_one_two_and_four_workers(storm_that_parks);
 }
 
 /* Each spawns its successor, which is then the newest. */
@@ -152,7 +144,7 @@ static void old_one_under_a_chain(void *arg)
 static void the_oldest_has_its_turn_under_an_endless_chain_of_new_ones(void **state)
 {
     (void)state;
-    on_each(old_one_under_a_chain);
+    on_one_two_and_four_workers(old_one_under_a_chain);
 }
 
 /* A task that only yields, beside one that only spawns. */
@@ -182,7 +174,7 @@ static void storm_beside_a_yielder(void *arg)
 static void a_yielding_task_has_turns_during_an_endless_storm(void **state)
 {
     (void)state;
-    on_each(storm_beside_a_yielder);
+    on_one_two_and_four_workers(storm_beside_a_yielder);
 }
 
 int main(void)

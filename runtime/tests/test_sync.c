@@ -7,19 +7,6 @@
 #define TASKS  20
 #define ROUNDS (UNDER_ASAN ? 500 : 5000)
 
-static const int worker_counts[] = {1, 2, 4};
-
-static void on_each(gt_fn *fn)
-{
-    for (size_t i = 0; i < COUNT_OF(worker_counts); i++)
-        run_on(worker_counts[i], fn, NULL);
-}
-
-static void spawn(gt_group *group, gt_fn *fn, void *arg)
-{
-    CHECK(gt_group_spawn(group, fn, arg, NULL) == 0);
-}
-
 /* ---- wait group ----------------------------------------------------------- */
 
 static gt_waitgroup wg;
@@ -70,7 +57,7 @@ static void count_down(void *arg)
 static void waitgroup_releases_every_waiter_at_zero(void **state)
 {
     (void)state;
-    on_each(count_down);
+    on_one_two_and_four_workers(count_down);
 }
 
 static void waitgroup_at_zero_does_not_wait(void **state)
@@ -147,7 +134,7 @@ static void stack_reuse(void *arg)
 static void objects_on_the_stack_may_go_as_soon_as_the_wait_returns(void **state)
 {
     (void)state;
-    on_each(stack_reuse);
+    on_one_two_and_four_workers(stack_reuse);
 }
 
 /* ---- semaphore ------------------------------------------------------------ */
@@ -197,7 +184,7 @@ static void queue_for_sem(void *arg)
     turns = 0;
     for (intptr_t i = 0; i < TASKS; i++) {
         spawn(&group, take_turn, (void *)i);
-        gt_yield(); /* one worker: it waits now */
+        gt_yield(); /* nobody else runs: it waits now */
     }
     for (int i = 0; i < TASKS; i++) {
         gt_sem_post(&sem);
@@ -211,7 +198,7 @@ static void queue_for_sem(void *arg)
 static void sem_serves_waiters_in_order(void **state)
 {
     (void)state;
-    run_on(1, queue_for_sem, NULL);
+    run_alone(queue_for_sem, NULL);
 }
 
 static atomic_int holders, most;
@@ -256,7 +243,7 @@ static void three_tokens(void *arg)
 static void sem_never_lets_more_through_than_its_count(void **state)
 {
     (void)state;
-    on_each(three_tokens);
+    on_one_two_and_four_workers(three_tokens);
 }
 
 int main(void)

@@ -20,7 +20,7 @@ static void begin(void)
     atomic_store(&steps, 0);
 }
 
-static void spawn(gt_fn *fn, void *arg)
+static void add(gt_fn *fn, void *arg)
 {
     CHECK(gt_group_spawn(&group, fn, arg, NULL) == 0);
 }
@@ -70,8 +70,8 @@ static void start_pairs(int n)
     for (int i = 0; i < n; i++) {
         gt_sem_init(&pairs[i].ball[0], 0);
         gt_sem_init(&pairs[i].ball[1], 0);
-        spawn(play_first, &pairs[i]);
-        spawn(play_second, &pairs[i]);
+        add(play_first, &pairs[i]);
+        add(play_second, &pairs[i]);
     }
 }
 
@@ -88,12 +88,12 @@ static void two_pairs(void)
 static void link_of_chain(void *arg)
 {
     if (go_on())
-        spawn(link_of_chain, arg);
+        add(link_of_chain, arg);
 }
 
 static void a_chain(void)
 {
-    spawn(link_of_chain, NULL);
+    add(link_of_chain, NULL);
 }
 
 /* ---- whom they might shut out ----------------------------------------------- */
@@ -101,7 +101,7 @@ static void a_chain(void)
 static void spawn_others(void *arg)
 {
     for (int i = 0; i < OTHERS; i++)
-        spawn(count, arg);
+        add(count, arg);
 }
 
 static void *spawn_others_outside(void *arg)
@@ -116,7 +116,7 @@ static void children_beside(void (*busy)(void))
     busy();
     while (atomic_load(&steps) == 0)
         gt_yield();
-    spawn(spawn_others, NULL);
+    add(spawn_others, NULL);
     CHECK(gt_group_wait(&group) == 0);
     CHECK(atomic_load(&ran) == OTHERS);
 }
@@ -151,12 +151,6 @@ static void beside_a_chain(void *arg)
 {
     (void)arg;
     tasks_from_outside_beside(a_chain);
-}
-
-static void on_one_and_two_workers(gt_fn *fn)
-{
-    run_on(1, fn, NULL);
-    run_on(2, fn, NULL);
 }
 
 static void without_membarrier(void *arg)
@@ -221,8 +215,8 @@ static void bound_sleeper_beside_two_yielders(void *arg)
     (void)arg;
     begin();
     spawn_bound(sleep_and_count);
-    spawn(yield_until_one_ran, NULL);
-    spawn(yield_until_one_ran, NULL);
+    add(yield_until_one_ran, NULL);
+    add(yield_until_one_ran, NULL);
     CHECK(gt_group_wait(&group) == 0);
 }
 
@@ -279,7 +273,7 @@ static void bound_yielder_beside_a_hog(void *arg)
     begin();
     spawn_bound(yield_in_place);
     for (int i = 0; i < YIELDERS; i++)
-        spawn(yield_anywhere, NULL);
+        add(yield_anywhere, NULL);
     spawn_bound(hog_again_and_again);
     CHECK(gt_group_wait(&group) == 0);
 }

@@ -3,19 +3,6 @@
 
 #include <string.h>
 
-static const int worker_counts[] = {1, 2, 4};
-
-static void on_each(gt_fn *fn)
-{
-    for (size_t i = 0; i < COUNT_OF(worker_counts); i++)
-        run_on(worker_counts[i], fn, NULL);
-}
-
-static void spawn(gt_group *group, gt_fn *fn, void *arg)
-{
-    CHECK(gt_group_spawn(group, fn, arg, NULL) == 0);
-}
-
 /* ---- yield ---------------------------------------------------------------- */
 
 static atomic_int yielded;
@@ -44,7 +31,7 @@ static void two_alternate(void *arg)
 static void yielding_tasks_of_one_worker_take_turns(void **state)
 {
     (void)state;
-    run_on(1, two_alternate, NULL);
+    run_alone(two_alternate, NULL);
 }
 
 static void until_all_have_come(void *arg)
@@ -70,7 +57,7 @@ static void everybody_waits_by_yielding(void *arg)
 static void yielding_starves_no_task_however_many_there_are(void **state)
 {
     (void)state;
-    on_each(everybody_waits_by_yielding);
+    on_one_two_and_four_workers(everybody_waits_by_yielding);
 }
 
 static void yield_until_flag(void *arg)
@@ -101,7 +88,7 @@ static void sleeper_beside_yielders(void *arg)
 static void yielding_tasks_do_not_keep_a_sleeper_from_waking(void **state)
 {
     (void)state;
-    on_each(sleeper_beside_yielders);
+    on_one_two_and_four_workers(sleeper_beside_yielders);
 }
 
 static void *set_from_outside(void *arg)
@@ -129,7 +116,7 @@ static void injection_beside_yielders(void *arg)
 static void yielding_tasks_do_not_keep_a_task_from_outside_from_running(void **state)
 {
     (void)state;
-    on_each(injection_beside_yielders);
+    on_one_two_and_four_workers(injection_beside_yielders);
 }
 
 static void set_flag(void *arg)
@@ -161,7 +148,7 @@ static void bound_beside_yielders(void *arg)
 static void yielding_tasks_do_not_keep_a_bound_task_from_running(void **state)
 {
     (void)state;
-    on_each(bound_beside_yielders);
+    on_one_two_and_four_workers(bound_beside_yielders);
 }
 
 /* Two tasks that wake each other again and again use the run-next slot; the
@@ -207,7 +194,7 @@ static void others_beside_ping_pong(void *arg)
 static void tasks_that_wake_each_other_do_not_shut_out_the_rest(void **state)
 {
     (void)state;
-    on_each(others_beside_ping_pong);
+    on_one_two_and_four_workers(others_beside_ping_pong);
 }
 
 int main(void)
