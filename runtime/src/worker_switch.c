@@ -181,16 +181,24 @@ static void release_stack(struct gti_worker *w, void *stack)
         spill_slow(w, s->size_class);
 }
 
+static void check_worker(const struct gti_worker *w)
+{
+    if (w)
+        return;
+    gti_check_forked();
+    gti_fatal("a task returned from within a blocking call; call gt_blocking_end() before");
+}
+
 /* A task with anything out of the ordinary is over. Returns the worker, since
  * what the task does last may make it move. */
 static GTI_NOINLINE struct gti_worker *end_slow(struct gti_worker *w)
 {
-    if (!w)
-        gti_check_forked();
+    check_worker(w);
     struct gti_task *t = w->current;
     if (t->flags & GTI_TASK_LOCALS) {
         gti_local_end(t);
         w = gti_worker_self();
+        check_worker(w);
     }
     leaving_slow(w, t, GTI_TRACE_RETURN);
     if (t->flags & GTI_TASK_CANARY && gti_stack_profiling)

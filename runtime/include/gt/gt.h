@@ -379,7 +379,8 @@ void *gt_local_get(gt_local key); /* NULL outside tasks */
 /* Around code that may block its OS thread (a system call, a library): the
  * other tasks run on. A begin that finds all spares taken waits for one until
  * `deadline`. Between begin and end the caller counts as an outside thread:
- * gt_worker() is -1. Not to be nested (-EINVAL); outside tasks both do nothing. */
+ * gt_worker() is -1. Not to be nested (-EINVAL); outside tasks both do nothing.
+ * It is fatal for a task to return in between. */
 int gt_blocking_begin(int64_t deadline);
 void gt_blocking_end(void);
 /* begin, fn(arg), end. What begin returned, or -EINVAL: fn is NULL; fn has not run
