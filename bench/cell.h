@@ -4,8 +4,8 @@
  * h, by, delay, load, remedy, stack, temp, P, place; numbers are plain
  * decimals; every axis of the workload is present except `place`, which is left
  * out where it is "free" (pairs) or "none" (pools), and `stack`, which is left
- * out where it is the backend's default. Anything else is refused, so that equal cells have equal names in
- * every stored file.
+ * out where it is the backend's default. Anything else is refused, so that equal
+ * cells have equal names in every stored file.
  */
 #ifndef GREENBENCH_CELL_H
 #define GREENBENCH_CELL_H

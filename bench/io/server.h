@@ -61,7 +61,8 @@ struct server {
     task_group acceptor;
     bool limited;                /* met_limit has been called; atomic */
     struct dispatch *dispatch;   /* where tasks may not wait */
-    struct server_counts counts; /* added to when a connection ends, turned_away at once; whole after server_stop() */
+    struct server_counts counts; /* added to when a connection ends, `turned_away` at once;
+                                  * whole after server_stop() */
 };
 
 /* 0 or -errno; the server is then not there. Call from a task. */

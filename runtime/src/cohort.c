@@ -4,12 +4,15 @@
 #include "os_linux.h"
 #include "worker.h"
 
-/* Of a row that is not looked at: it took too long. */
+/* The time of a look at a ring of too few tasks, in place of the clock's: the row
+ * that begins then takes too long, whatever the ring grows to meanwhile, and pays
+ * all that is owed. GTI_COHORT_SHARE times as long ago is within an int64_t. */
 #define LONG_AGO (INT64_MIN / 16)
+static_assert(GTI_COHORT_SHARE < 8, "what is paid since LONG_AGO is an int64_t");
 
-/* Time that earlier repeats took beyond their share is taken off what others
- * would have. */
-static bool is_paying(struct gti_cohort *c, int64_t now)
+/* Time that earlier repeats took beyond their share is taken off what this row
+ * would have. False: there is none. */
+static bool pay_back(struct gti_cohort *c, int64_t now)
 {
     if (gti_likely(c->owed <= 0))
         return false;
@@ -94,7 +97,7 @@ static bool look_closely(struct gti_worker *w, const struct gti_runq_ends *ring,
 {
     if (!w->in_turn)
         return is_to_go_on(w, now);
-    if (is_paying(&w->cohort, now) || !is_to_repeat(w, ring, now))
+    if (pay_back(&w->cohort, now) || !is_to_repeat(w, ring, now))
         return false;
     note_row(&w->cohort, ring->tail, now);
     return true;

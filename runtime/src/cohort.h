@@ -14,7 +14,8 @@
  *     GTI_COHORT_SHARE times as long as the row took at first;
  *   - time that they take beyond that, because what tasks do between two yields
  *     has become more, is taken off what later rows would have: in the long run a
- *     wait in the queue becomes at most six times as long;
+ *     wait in the queue becomes at most six times as long. (Where the ring falls
+ *     below GTI_COHORT_LEAST meanwhile, that is forgotten);
  *   - none for a row whose turns took more than GTI_COHORT_TURN_NS on average:
  *     there the work counts and not the way to it;
  *   - none in a ring of less than GTI_COHORT_LEAST tasks: its turns are cheap;

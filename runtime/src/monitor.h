@@ -1,8 +1,8 @@
 /* The monitor: a thread that looks every now and then at what the workers do.
  *
  *   - A worker whose task is in a blocking call, or has run for too long (a
- *     hog), is stuck. Its run-next slot is emptied into the shared queue, its
- *     wheel becomes everybody's, and a spare takes part for as long as it is
+ *     hog), is stuck. What only it can reach is emptied into the shared queue,
+ *     its wheel becomes everybody's, and a spare takes part for as long as it is
  *     stuck. So at any time as many workers are not stuck as gt_start() made.
  *   - When every worker sleeps and nothing can wake one, it reports that.
  *   - It writes the dump that SIGQUIT asked for.

@@ -27,13 +27,15 @@ static void hand_over(struct gti_task *t)
 }
 
 /* Nobody steals from a worker that is alone: empty its ring, of what it holds
- * now; its task may go on filling it as fast. */
+ * now; its task may go on filling it as fast. Less than nothing, when the worker
+ * has taken tasks off between the two loads. */
 static void evict_ring(struct gti_worker *w)
 {
     struct gti_task *t, *other;
-    uint32_t left = GTI_LOAD(w->runq.tail, relaxed) - GTI_LOAD(w->runq.head, relaxed), count = 0;
+    int32_t left = (int32_t)(GTI_LOAD(w->runq.tail, relaxed) - GTI_LOAD(w->runq.head, relaxed));
+    uint32_t count = 0;
     for (; left > 0 && (t = gti_runq_steal(&w->runq, &watch.scratch, &count)) != NULL;
-         left -= count < left ? count : left) {
+         left -= (int32_t)count) {
         while ((other = gti_runq_pop(&watch.scratch)) != NULL)
             hand_over(other);
         hand_over(t);

@@ -16,9 +16,10 @@
  * touching == 1 and comes back later; or it is before, and the worker sees
  * shared == 1. From then on both sides exchange. Only the monitor writes
  * `shared`; it gives the bias back when the worker is no longer stuck, and who
- * sees that sees what the monitor took. The same lock protects the ring of a
- * worker that is alone, which then takes tasks off without a locked
- * instruction.
+ * sees that sees what the monitor took. The same lock protects the list of
+ * fresh tasks (fresh.h) and the ring of a worker that is alone, which then takes
+ * tasks off, and exchanges them (cohort.h), without a locked instruction; what
+ * clears `touching` may then be the switch itself (yield.c).
  *
  * Only the worker fills the slot, so that filling an empty one needs no care.
  */

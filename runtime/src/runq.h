@@ -2,7 +2,8 @@
  *
  * Invariants
  *   - Only the owner writes `tail` and `array`. `head` only grows, by
- *     compare-and-swap of whoever takes tasks: owner or thief.
+ *     compare-and-swap of whoever takes tasks: owner or thief; by a plain store
+ *     of the owner while there can be no thief (next_slot.h).
  *   - The current array's slots head..tail-1 hold tasks that are READY or
  *     FRESH. A slot is written only by the owner, and only outside that range;
  *     within it only while there can be no thief (cohort.h).
@@ -154,13 +155,14 @@ GTI_INLINE void gti_runq_turn(struct gti_runq *q, const struct gti_runq_ends *e,
     GTI_STORE(q->tail, e->tail + 1u, relaxed);
 }
 
-/* Owner, while there can be no thief: `t` gets `place`, which is between head
- * and tail, of the task that is there. */
+/* Owner, while there can be no thief: the task at `place`, which is between head
+ * and tail, leaves, and `t` stands there instead. */
 GTI_INLINE void gti_runq_exchange(const struct gti_runq_ends *e, uint32_t place, struct gti_task *t)
 {
     GTI_STORE(e->slot[place & e->mask].task, t, relaxed);
 }
 
+/* The same: those at first..end-1. */
 GTI_INLINE void gti_runq_reverse(const struct gti_runq_ends *e, uint32_t first, uint32_t end)
 {
     for (; first != end && first != --end; first++) {
@@ -171,8 +173,8 @@ GTI_INLINE void gti_runq_reverse(const struct gti_runq_ends *e, uint32_t first, 
     }
 }
 
-/* Owner, while there can be no thief: the tasks at first..end-1 move so that the
- * one at `middle` comes first; the order around is kept. */
+/* The same: the tasks at first..end-1 move so that the one at `middle`, which is
+ * among them, comes first; the order around is kept. */
 static inline void gti_runq_rotate(const struct gti_runq_ends *e, uint32_t first, uint32_t end,
                                    uint32_t middle)
 {

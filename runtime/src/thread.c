@@ -39,8 +39,8 @@ bool gti_worker_init(struct gti_worker *w, int id)
     w->credit_batch = 1; /* its first act may be to finish a member: see gti_group_leave() */
     w->current = &w->sched;
     w->random = 2654435761u * (uint32_t)(id + 1);
-    /* Without membarrier the bias could not be revoked: there is none. */
     GTI_STORE(w->active, 1u, relaxed);
+    /* Without membarrier the bias could not be revoked: there is none. */
     GTI_STORE(w->next.shared, gti_os_has_membarrier() ? 0u : 1u, relaxed);
     int64_t now = gti_os_now();
     w->watch.since = w->watch.blocked_since = w->watch.turned = now;

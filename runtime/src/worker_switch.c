@@ -25,9 +25,14 @@ static void spill_stacks(void *arg)
 }
 
 /* Functions of their own, to keep frames off the fast paths. */
-static GTI_NOINLINE struct gti_stack *pop_stack_slow(struct gti_worker *w, unsigned size_class)
+static GTI_NOINLINE void refill_slow(struct gti_worker *w, unsigned size_class)
 {
     gti_worker_on_os_stack(w, refill_stacks, &(struct stack_job){w, size_class});
+}
+
+static GTI_NOINLINE struct gti_stack *pop_stack_slow(struct gti_worker *w, unsigned size_class)
+{
+    refill_slow(w, size_class);
     return gti_stack_pop(&w->stacks, size_class);
 }
 
@@ -176,16 +181,24 @@ static void release_stack(struct gti_worker *w, void *stack)
         spill_slow(w, s->size_class);
 }
 
+static void check_worker(const struct gti_worker *w)
+{
+    if (w)
+        return;
+    gti_check_forked();
+    gti_fatal("a task returned from within a blocking call; call gt_blocking_end() before");
+}
+
 /* A task with anything out of the ordinary is over. Returns the worker, since
  * what the task does last may make it move. */
 static GTI_NOINLINE struct gti_worker *end_slow(struct gti_worker *w)
 {
-    if (!w)
-        gti_check_forked();
+    check_worker(w);
     struct gti_task *t = w->current;
     if (t->flags & GTI_TASK_LOCALS) {
         gti_local_end(t);
         w = gti_worker_self();
+        check_worker(w);
     }
     leaving_slow(w, t, GTI_TRACE_RETURN);
     if (t->flags & GTI_TASK_CANARY && gti_stack_profiling)
@@ -224,18 +237,13 @@ GTI_INLINE struct gti_task *pick_after_end(struct gti_worker *w)
     return next;
 }
 
-static GTI_NOINLINE void reserve_stacks(struct gti_worker *w, unsigned size_class)
-{
-    gti_worker_on_os_stack(w, refill_stacks, &(struct stack_job){w, size_class});
-}
-
 /* Stacks are made, and their first pages touched, here and not when a task
  * leaves for one that is fresh: a task that waits does so with the lock of what
  * it waits for held. */
 GTI_INLINE void keep_stack_ready(struct gti_worker *w, const struct gti_stack *s)
 {
     if (gti_unlikely(!w->stacks.pool[s->size_class].free) && !w->hot && !s->deep)
-        reserve_stacks(w, s->size_class);
+        refill_slow(w, s->size_class);
 }
 
 /* The first frame of every task stack. A stack is not given back between two

@@ -83,13 +83,27 @@ GTI_INLINE bool yield_is_due(const struct gti_runq_ends *ring)
     return ring->head == ring->tail || ring->tail % GTI_HOUSEKEEPING == 0;
 }
 
-/* On a worker that is alone. Its lock keeps the monitor off the ring until the
- * context is saved, which is all that a hook would be for. Not for bound tasks:
- * spares get the ring. False: not done. */
+/* Not for bound tasks: spares get the ring. */
+GTI_INLINE bool yield_is_quick(struct gti_worker *w, const struct gti_task *self)
+{
+    return !GTI_SWITCH_IS_SLOW && gti_likely(yield_is_plain(w, self, NOT_QUICK | GTI_TASK_BOUND));
+}
+
+/* Out of the biased section: the lock keeps the monitor off the ring until the
+ * context is saved, which is all that a hook would be for. */
+GTI_INLINE void yield_quickly(struct gti_worker *w, struct gti_task *self, struct gti_task *next)
+{
+    w->current = next;
+    GTI_COUNT(w->count.switches);
+    /* Ordering: release, edge BIAS -> gti_next_unbias(). */
+    gti_context_switch_clear(&self->context, &next->context, &w->next.touching.v_);
+}
+
+/* On a worker that is alone: the ring's next has its turn. False: not done. */
 GTI_INLINE bool yield_alone(struct gti_worker *w)
 {
     struct gti_task *self = w->current;
-    if (GTI_SWITCH_IS_SLOW || gti_unlikely(!yield_is_plain(w, self, NOT_QUICK | GTI_TASK_BOUND)))
+    if (!yield_is_quick(w, self))
         return false;
     bool biased = gti_next_touch(&w->next);
     const struct gti_runq_ends ring = gti_runq_ends(&w->runq);
@@ -101,10 +115,7 @@ GTI_INLINE bool yield_alone(struct gti_worker *w)
     }
     gti_worker_prefetch(&ring, 1u);
     gti_runq_turn(&w->runq, &ring, self);
-    w->current = next;
-    GTI_COUNT(w->count.switches);
-    /* Ordering: release, edge BIAS -> gti_next_unbias(). */
-    gti_context_switch_clear(&self->context, &next->context, &w->next.touching.v_);
+    yield_quickly(w, self, next);
     return true;
 }
 
@@ -113,7 +124,7 @@ GTI_INLINE bool yield_again(struct gti_worker *w)
 {
     struct gti_task *self = w->current;
     struct gti_cohort *c = &w->cohort;
-    if (GTI_SWITCH_IS_SLOW || gti_unlikely(!yield_is_plain(w, self, NOT_QUICK | GTI_TASK_BOUND)))
+    if (!yield_is_quick(w, self))
         return false;
     bool biased = gti_next_touch(&w->next);
     const struct gti_runq_ends ring = gti_runq_ends(&w->runq);
@@ -124,10 +135,7 @@ GTI_INLINE bool yield_again(struct gti_worker *w)
         return false;
     }
     gti_cohort_turn(c, &ring, self);
-    w->current = next;
-    GTI_COUNT(w->count.switches);
-    /* Ordering: release, edge BIAS -> gti_next_unbias(). */
-    gti_context_switch_clear(&self->context, &next->context, &w->next.touching.v_);
+    yield_quickly(w, self, next);
     return true;
 }
 

@@ -60,9 +60,8 @@ typedef struct gt_config {
     /* Called on each worker's OS thread before it runs tasks; the place to
      * pin it. Not called for spares. It may wait, as an outside thread, and even
      * for a task; where all workers do, a spare has to run it, and with a
-     * negative hog_ns there is none. gt_start() may not have
-     * returned yet, and until it does nothing can be spawned; gt_stop() waits for
-     * the callback. */
+     * negative hog_ns there is none. gt_start() may not have returned yet, and
+     * until it does nothing can be spawned; gt_stop() waits for the callback. */
     void (*on_worker_start)(int worker, void *arg);
     void *on_worker_start_arg;
     /* A task that runs for so long without a call that can switch is a hog:
@@ -148,8 +147,9 @@ typedef struct gt_attr {
     const char *name; /* for reports; not copied; NULL: the function's symbol */
 } gt_attr;
 
-#define GT_BOUND 1u /* run on gt_attr.worker and nowhere else; it waits for that
-                     * worker even while that is hogged or in a blocking call */
+/* Run on gt_attr.worker and nowhere else; the task waits for that worker even
+ * while that is hogged or in a blocking call. */
+#define GT_BOUND 1u
 
 /* Run fn(arg) in a new task. Any thread. `attr` may be NULL.
  * -EINVAL: fn is NULL, the runtime is not running, stack size out of range,
@@ -379,7 +379,8 @@ void *gt_local_get(gt_local key); /* NULL outside tasks */
 /* Around code that may block its OS thread (a system call, a library): the
  * other tasks run on. A begin that finds all spares taken waits for one until
  * `deadline`. Between begin and end the caller counts as an outside thread:
- * gt_worker() is -1. Not to be nested (-EINVAL); outside tasks both do nothing. */
+ * gt_worker() is -1. Not to be nested (-EINVAL); outside tasks both do nothing.
+ * It is fatal for a task to return in between. */
 int gt_blocking_begin(int64_t deadline);
 void gt_blocking_end(void);
 /* begin, fn(arg), end. What begin returned, or -EINVAL: fn is NULL; fn has not run
@@ -484,8 +485,9 @@ int gt_stack_profile(gt_stack_use *ret_use, int max);
 /* Write the state and name of every task to `fd`, and the calls in which it
  * waits, innermost first. Any thread; the tasks go on meanwhile, so that a line
  * may be a moment out of date. A place is "function+0x1c (file+0x1234)", of
- * which addr2line understands the latter; a stripped file has only that. The same goes to stderr when the process gets SIGQUIT, unless
- * it handles that itself. -EINVAL: not running; or the errno of write(). */
+ * which addr2line understands the latter; a stripped file has only that. The
+ * same goes to stderr when the process gets SIGQUIT, unless it handles that
+ * itself. -EINVAL: not running; or the errno of write(), negative. */
 int gt_dump(int fd);
 
 /* GT_TRACE=file in the environment writes what each worker did to a file for
