@@ -186,12 +186,37 @@ static void using_a_channel_that_was_destroyed_is_fatal(void **state)
         assert_gone_is_noticed(ways[i].fn, ways[i].text);
 }
 
+static void return_from_a_blocking_call(void *arg)
+{
+    (void)arg;
+    CHECK(gt_blocking_begin(GT_NEVER) == 0);
+}
+
+static void leave_such_a_local(void *arg)
+{
+    gt_local key;
+    (void)arg;
+    CHECK(gt_local_create(&key, return_from_a_blocking_call) == 0);
+    CHECK(gt_local_set(key, &group) == 0);
+}
+
+static void a_task_that_returns_from_within_a_blocking_call_is_fatal(void **state)
+{
+    gt_fn *const ways[] = {return_from_a_blocking_call, leave_such_a_local};
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(ways); i++) {
+        gt_fn *fn = ways[i];
+        assert_fatal(in_task, &fn, "gt_blocking_end()");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(locking_a_mutex_twice_is_fatal),
         cmocka_unit_test(overwriting_a_group_in_use_is_fatal),
         cmocka_unit_test(using_a_channel_that_was_destroyed_is_fatal),
+        cmocka_unit_test(a_task_that_returns_from_within_a_blocking_call_is_fatal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
