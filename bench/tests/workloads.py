@@ -166,6 +166,17 @@ def run(executable, cell, rounds, options=None):
         raise Wrong("not JSON: %s: %s" % (e, lines[0][:200])) from None
 
 
+def oom_score_adj(command):
+    """What a process leaves there: asked once it has ended, and before it is forgotten. Its exit status, too; None
+    where nobody may write it."""
+    if not os.access("/proc/self/oom_score_adj", os.W_OK):
+        return None
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    with open("/proc/%d/oom_score_adj" % child.pid, encoding="ascii") as f:
+        return int(f.read()), child.wait()
+
+
 def allowed(backend, cell):
     """The statuses that this cell may end with."""
     workload = "/".join(cell.split("/")[:2])

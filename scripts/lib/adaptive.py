@@ -17,7 +17,7 @@ import math
 import statistics
 
 from . import cells, stats
-from .report_series import metric_of
+from .report_series import metric_of_sample
 
 MINIMUM = stats.MIN_INTERVAL_N     # replicates before any cell gets more than another
 MOST = 200                         # replicates of one cell
@@ -28,11 +28,7 @@ SHARE = 4                          # a batch is one in so many
 def relative_width(samples):
     """Half the interval of the median of one cell on one backend, as a part of
     the median; None where there is no interval."""
-    if not samples:
-        return None
-    case, axes = cells.parse(samples[-1]["cell"])
-    metric = metric_of(case, axes.get("load"))
-    values = [v for v in (metric.value(s) for s in samples if s["status"] == "ok") if v is not None]
+    values = list(_values(samples))
     if len(values) < MINIMUM:
         return None
     interval, median = stats.median_interval(values), stats.median(values)
@@ -41,24 +37,21 @@ def relative_width(samples):
     return (interval.high - interval.low) / 2 / median
 
 
-def cost(sample):
-    """Its value; more than any where it has none."""
-    case, axes = cells.parse(sample["cell"])
-    value = metric_of(case, axes.get("load")).value(sample) if sample["status"] == "ok" else None
-    return math.inf if value is None else value
-
-
 def spread(samples):
     """How far the first MINIMUM values of one cell on one backend lie from their median, as a logarithm's mean; None
     where there are fewer."""
-    case, axes = cells.parse(samples[0]["cell"]) if samples else (None, None)
-    metric = metric_of(case, axes.get("load")) if samples else None
-    values = (metric.value(s) for s in samples if s["status"] == "ok")
-    logs = [math.log(v) for v in itertools.islice((v for v in values if v is not None), MINIMUM)]
+    logs = [math.log(v) for v in itertools.islice(_values(samples), MINIMUM)]
     if len(logs) < MINIMUM:
         return None
     middle = stats.median(logs)
     return statistics.fmean(abs(log - middle) for log in logs)
+
+
+def _values(samples):
+    """Those of the samples of one cell on one backend that have one."""
+    metric = metric_of_sample(samples[0]) if samples else None
+    values = (metric.value(s) for s in samples if s["status"] == "ok")
+    return (v for v in values if v is not None)
 
 
 def expected(spreads, replicates):

@@ -2,7 +2,7 @@
 
 from . import stats
 from .claims_parts import (BESIDE, NO, PORT, TENTH, UNDECIDED, YES, Part, below, fastest, interval_of, missing, opposite,
-                           port_words, ratio_part, side, usable, value_words)
+                           port_words, ratio_part, side, usable, value_words, with_figures)
 from .report_model import PLAIN, SUBJECT
 from .report_words import count, count_bytes, figure, interval_words
 
@@ -155,8 +155,7 @@ def stack_growth(model):
 
 def _deepest(model, workload, backend):
     """(cell, series) of the deepest usable one, or None twice."""
-    found = [(c, usable(model, c, backend)) for c in model.of_default(workload) if c.number("bytes")]
-    found = [pair for pair in found if pair[1] is not None]
+    found = with_figures(model, [c for c in model.of_default(workload) if c.number("bytes")], backend)
     return max(found, key=lambda pair: pair[0].number("bytes")) if found else (None, None)
 
 
@@ -198,8 +197,8 @@ def _shrinks(model):
 
 def _thread_is_fixed(model):
     question = "pthread: what is resident does not follow the depth"
-    found = [(c, usable(model, c, PLAIN)) for c in model.of_default("stack/retained") if c.number("bytes")]
-    found = sorted((pair for pair in found if pair[1] is not None), key=lambda pair: pair[0].number("bytes"))
+    found = with_figures(model, [c for c in model.of_default("stack/retained") if c.number("bytes")], PLAIN)
+    found.sort(key=lambda pair: pair[0].number("bytes"))
     if len(found) < 2:
         return missing(question, "needs stack/retained at two depths")
     (low_cell, low), (high_cell, high) = found[0], found[-1]

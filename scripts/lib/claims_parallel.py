@@ -2,7 +2,7 @@
 
 from . import peers, stats
 from .claims_parts import (BESIDE, NO, UNDECIDED, YES, Part, below, missing, opposite, over_cpus, together,
-                           usable, value_words)
+                           usable, value_words, with_figures)
 from .report_model import PLAIN, SUBJECT
 from .report_words import figure, interval_words, nanoseconds, ratio_words
 
@@ -52,8 +52,7 @@ def many_on_few(model):
 def _few_threads(model):
     """OS threads are counted by the kernel stacks that came with the tasks."""
     question = "gt: at most one OS thread for ten tasks that wait"
-    found = [(c, usable(model, c, SUBJECT)) for c in model.of_default("memory/parked") if c.number("n")]
-    found = [pair for pair in found if pair[1] is not None]
+    found = with_figures(model, [c for c in model.of_default("memory/parked") if c.number("n")], SUBJECT)
     if not found:
         return missing(question, "memory/parked has not run")
     cell, series = max(found, key=lambda pair: (usable(model, pair[0], PLAIN) is not None, pair[0].number("n")))
@@ -105,8 +104,7 @@ def _gains(model):
 
 def _rest_goes_on(model):
     question = "computing goes on beside blocked calls"
-    found = [(c, usable(model, c, SUBJECT)) for c in model.of_default("syscall/blocking")]
-    found = [pair for pair in found if pair[1] is not None]
+    found = with_figures(model, model.of_default("syscall/blocking"), SUBJECT)
     cell, series = found[-1] if found else (None, None)
     pairs = [(s["ns_per_op"], s["alone_ns_per_op"]) for s in series.good if s.get("alone_ns_per_op") and s["ns_per_op"]
              ] if series else []

@@ -75,6 +75,12 @@ def usable(model, cell, backend):
     return series if series is not None and series.usable else None
 
 
+def with_figures(model, cells, backend):
+    """[(cell, series)] of those cells of which a figure may be formed."""
+    found = [(cell, usable(model, cell, backend)) for cell in cells]
+    return [(cell, series) for cell, series in found if series is not None]
+
+
 def port_words(model, cell):
     """; go (port) 403 ns"""
     series = usable(model, cell, PORT)

@@ -1,8 +1,8 @@
 """The claims about tasks that wait: starving, blocking, calls to a slow server, idling."""
 
 from . import peers, stats
-from .claims_parts import (NO, PORT, UNDECIDED, YES, Part, below, interval_of, missing, port_words, rate_words, ratio_part,
-                           switches_per_op, usable, value_words)
+from .claims_parts import (NO, PORT, UNDECIDED, YES, Part, below, interval_of, missing, port_words, rate_words,
+                           ratio_part, switches_per_op, usable, value_words, with_figures)
 from .report_model import PLAIN, SUBJECT
 from .report_words import figure, interval_words, nanoseconds, ratio_words
 
@@ -21,9 +21,7 @@ def starving(model):
 
 
 def _late(model, remedy, question, **flags):
-    cells = [c for c in model.of_default("wake/hog") if c.axes.get("remedy") == remedy]
-    found = [(c, usable(model, c, SUBJECT)) for c in cells]
-    found = [pair for pair in found if pair[1] is not None]
+    found = with_figures(model, [c for c in model.of_default("wake/hog") if c.axes.get("remedy") == remedy], SUBJECT)
     if not found:
         return missing(question, "wake/hog with remedy:%s has not run" % remedy, **flags)
     cell, series = max(found, key=lambda pair: stats.median(pair[1].values))
@@ -77,8 +75,7 @@ def api_calls(model):
 
 def _in_time_of_the_slowest(model):
     question = "all calls together take at most twice as long as one"
-    found = [(c, usable(model, c, SUBJECT)) for c in model.of_default("io/api_calls") if c.number("c")]
-    found = [pair for pair in found if pair[1] is not None]
+    found = with_figures(model, [c for c in model.of_default("io/api_calls") if c.number("c")], SUBJECT)
     if not found:
         return missing(question, "io/api_calls has not run")
     cell, series = max(found, key=lambda pair: pair[0].number("c"))
@@ -96,8 +93,7 @@ def _in_time_of_the_slowest(model):
 
 def idling(model):
     question = "parked tasks take less than 1 % of a CPU"
-    found = [(c, usable(model, c, SUBJECT)) for c in model.of_default("wake/idle")]
-    found = [pair for pair in found if pair[1] is not None]
+    found = with_figures(model, model.of_default("wake/idle"), SUBJECT)
     if not found:
         return [missing(question, "wake/idle has not run")]
     cell, series = max(found, key=lambda pair: stats.median(pair[1].values))

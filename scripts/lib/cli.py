@@ -48,14 +48,14 @@ class Parser(argparse.ArgumentParser):
         raise errors.UsageError("%s (see %s --help)" % (message, self.prog))
 
 
-def _parser(prog, words, examples):
+def parser_of(prog, words, examples):
     return Parser(prog=prog, description=words, epilog=examples + "\n" + STATUSES, allow_abbrev=False,
                   formatter_class=argparse.RawDescriptionHelpFormatter)
 
 
 def _overview(argv):
     """What is said where no command is named."""
-    parser = _parser("greenbench", "Green threads against OS threads, measured.", EXAMPLES)
+    parser = parser_of("greenbench", "Green threads against OS threads, measured.", EXAMPLES)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     for name, words, _ in COMMANDS:
         commands.add_parser(name, help=words)
@@ -74,7 +74,7 @@ def command_of(argv, root):
         return _overview(argv)
     name, words, module = row
     command = importlib.import_module("." + module, __package__)
-    parser = _parser("greenbench " + name, words[0].upper() + words[1:] + ".", getattr(command, "EXAMPLES", ""))
+    parser = parser_of("greenbench " + name, words[0].upper() + words[1:] + ".", getattr(command, "EXAMPLES", ""))
     command.add_arguments(parser)
     args = parser.parse_args(argv[1:])
     args.root, args.argv, args.parser = root, argv, parser
@@ -82,32 +82,36 @@ def command_of(argv, root):
 
 
 def main(argv, root):
-    """Run one command; its exit status. No traceback for what a user can cause."""
+    return guarded("greenbench", lambda: command_of(argv, root))
+
+
+def guarded(program, run):
+    """run(), for its exit status; no traceback for what a user can cause."""
     try:
         if sys.stdout is None:   # a file opened from now on would take its place
             raise errors.CannotWriteError("standard output is closed")
         for stream in (sys.stdout, sys.stderr):   # which may know ASCII only
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="backslashreplace")
-        status = command_of(argv, root)
+        status = run()
         sys.stdout.flush()
         return status
     except errors.GreenbenchError as e:
         for line in e.lines():
-            print("greenbench: " + line if line == str(e) else line, file=sys.stderr)
+            print(program + ": " + line if line == str(e) else line, file=sys.stderr)
         return e.status
     except KeyboardInterrupt:
-        print("greenbench: interrupted", file=sys.stderr)
+        print(program + ": interrupted", file=sys.stderr)
         return errors.INTERRUPTED
     except OSError as e:
-        return _lost_output(e)
+        return _lost_output(program, e)
 
 
-def _lost_output(error):
+def _lost_output(program, error):
     """Nobody reads our output any more, or it has no room."""
     if error.filename is not None or error.errno not in (errno.EPIPE, errno.ENOSPC, errno.EIO):
         raise error
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if error.errno != errno.EPIPE:
-        print("greenbench: cannot write to standard output: %s" % error.strerror, file=sys.stderr)
+        print("%s: cannot write to standard output: %s" % (program, error.strerror), file=sys.stderr)
     return errors.CANNOT_WRITE

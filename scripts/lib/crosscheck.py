@@ -5,7 +5,6 @@ and that cell, measured right after. Neither is the truth; a difference of more 
 bench/METHODOLOGY.md has it. A tool that is not installed is skipped with its name.
 """
 
-import argparse
 import os
 import re
 import shutil
@@ -14,8 +13,13 @@ import subprocess
 import sys
 
 from . import bench as bench_module
-from . import errors, machine, profiles, runner
+from . import cli, errors, machine, profiles, runner
 from .report_words import nanoseconds
+
+EXAMPLES = """examples:
+  scripts/crosscheck                                of what is built in build/bench
+  scripts/crosscheck --bench-dir DIR
+"""
 
 REPLICATES = 5
 TOOL_SECONDS = 120
@@ -172,8 +176,8 @@ def table(bench, go, out):
 
 
 def main(argv, root, out=sys.stdout):
-    parser = argparse.ArgumentParser(prog="crosscheck", description="Figures of perf, hackbench and Go's runtime "
-                                     "beside those of the same thing here. Exit status 77 if none can be had.")
+    parser = cli.parser_of("crosscheck", "Figures of perf, hackbench and Go's runtime beside those of the same thing here.\n"
+                           "Exit status 77 if none can be had.", EXAMPLES)
     parser.add_argument("--bench-dir", default=bench_module.default_dir(root), metavar="DIR",
                         help="where bench_pthread and peers/bench_go are (default: build/bench)")
     parser.add_argument("--work", metavar="DIR", help="where Go's benchmarks are built (default: below --bench-dir)")

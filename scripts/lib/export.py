@@ -17,9 +17,8 @@ import json
 import re
 
 from . import errors, profiles, samples, stats, store
-from .report_cell import Cell
 from .report_model import Model
-from .report_series import metric_of
+from .report_series import metric_of_sample
 
 EXAMPLES = """examples:
   greenbench export --to gbench --backend gt results/<machine>/<run> --output gt.json
@@ -111,11 +110,6 @@ def _go_values(sample):
     metric = metric_of_sample(sample)
     if metric.kind == "bytes" and metric.value(sample) is not None:
         yield metric.value(sample), "B/task"
-
-
-def metric_of_sample(sample):
-    cell = Cell(sample["cell"])
-    return metric_of(cell.workload, cell.axes.get("load"))
 
 
 def _number(value):

@@ -2,9 +2,8 @@
 
 import statistics
 
-from .report_series import metric_of, total_above_noise
-
 from . import cells
+from .report_series import metric_of_sample, total_above_noise
 
 
 def time_text(ns):
@@ -28,8 +27,7 @@ def of_samples(samples):
     if not usable:
         return samples[-1]["status"] if samples else ""
     last = usable[-1]
-    case, axes = cells.parse(last["cell"])
-    metric = metric_of(case, axes.get("load"))
+    metric = metric_of_sample(last)
     if cells.group(last["cell"]) == "memory":
         return _memory(usable)
     values = [v for v in map(metric.value, usable) if v is not None]

@@ -4,12 +4,14 @@ and the intervals as they tighten on a terminal, plain lines anywhere else.
 Nothing is drawn while a process is measured: only between two of them.
 """
 
+import math
 import os
 import shutil
 import sys
 import time
 
 from . import adaptive, errors, figures, planning
+from .report_series import metric_of_sample
 
 PLAIN_SECONDS = 5
 ROWS = 12
@@ -91,7 +93,7 @@ class State:
         cell, backend = sample["cell"], sample["backend"]
         results = self.by_cell.setdefault(cell, {}).setdefault(backend, [])
         if best and results and results[-1]["round"] == sample["round"]:
-            results[-1] = min(results[-1], sample, key=adaptive.cost)
+            results[-1] = min(results[-1], sample, key=_cost)
         else:
             results.append(sample)
         width = adaptive.relative_width(results)
@@ -122,6 +124,12 @@ def display(out=None):
     out = out or sys.stdout
     live = out.isatty() and os.environ.get("TERM", "dumb") != "dumb"
     return Live(out) if live else Plain(out)
+
+
+def _cost(sample):
+    """Its value; more than any where it has none."""
+    value = metric_of_sample(sample).value(sample) if sample["status"] == "ok" else None
+    return math.inf if value is None else value
 
 
 def _row(by_backend):

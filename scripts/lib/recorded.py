@@ -7,12 +7,15 @@ one replaces what an earlier one says of a cell, by
     scripts/recost results/<machine>/<run>...
 """
 
-import argparse
 import functools
 import json
 import os
 
-from . import cells, samples, strictjson
+from . import cells, cli, samples, strictjson
+
+EXAMPLES = """examples:
+  scripts/recost results/<machine>/<full run> results/<machine>/<default run>
+"""
 
 FILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "recorded_costs.json")
 ENDED = ("ok", "limit", "invalid")
@@ -63,11 +66,9 @@ def measure(paths):
 
 
 def main(argv):
-    parser = argparse.ArgumentParser(
-        prog="recost", description="Write lib/recorded_costs.json, from which the length of runs is "
-        "estimated, from what the processes of these runs took.",
-        epilog="example: scripts/recost results/HOST/FULL_RUN results/HOST/DEFAULT_RUN")
-    parser.add_argument("run", nargs="+", help="a run; where several have a cell, the last one counts")
+    parser = cli.parser_of("recost", "Write lib/recorded_costs.json, from which the length of runs is estimated, from what\n"
+                           "the processes of these runs took.", EXAMPLES)
+    parser.add_argument("run", nargs="+", metavar="RUN", help="a run; where several have a cell, the last one counts")
     content = measure(parser.parse_args(argv).run)
     lines = ["  %s: %s" % (json.dumps(cell), json.dumps(by)) for cell, by in content["cells"].items()]
     with open(FILE, "w", encoding="utf-8") as f:

@@ -12,7 +12,7 @@ of a series.
 
 import collections
 
-from . import profiles, stats
+from . import cells, profiles, stats
 
 KERNEL_MEMORY_FROM = 1000
 GENERATOR_LIMIT = 900      # permille of its time
@@ -86,6 +86,11 @@ def metric_of(workload, load=None):
     if workload == "memory/capacity":
         return Metric("tasks", lambda sample: None)
     return Metric("time", _time)
+
+
+def metric_of_sample(sample):
+    case, axes = cells.parse(sample["cell"])
+    return metric_of(case, axes.get("load"))
 
 
 def kept(samples):

@@ -210,6 +210,13 @@ def samples(replicates=10, seed=1):
     return lines
 
 
+def write_plan(directory, state="finished", **fields):
+    """The plan.json of a stored run; returns the directory."""
+    with open(os.path.join(directory, "plan.json"), "w", encoding="utf-8") as handle:
+        json.dump({"schema": "greenbench.plan/1", "state": state, **fields}, handle)
+    return directory
+
+
 def write(directory, lines=None, machine_changes=None, **options):
     """Store a run in `directory` (created) and return the directory."""
     os.makedirs(directory, exist_ok=True)

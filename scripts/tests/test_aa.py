@@ -34,7 +34,7 @@ def lines_of(seed=1, pairs=PAIRS, planted=0, rounds=aa.ROUNDS, cells=CELLS):
 class Judged(support.Case):
     def judge(self, lines, state="finished"):
         path = synthetic.write(self.path("run"), lines=lines)
-        self.write("run/plan.json", '{"schema": "greenbench.plan/1", "state": "%s"}' % state)
+        synthetic.write_plan(path, state)
         with contextlib.redirect_stdout(io.StringIO()) as out:
             status = aa.tell(aa.judged(samples.load_run(path)), progress.Plain(out))
         return status, out.getvalue()

@@ -25,6 +25,14 @@ class CliTest(support.Case):
             self.assertEqual((status, out), (64, ""), args)
             self.assert_one_line(err)
 
+    def test_costs_are_recorded_of_runs_only(self):
+        for words, status, part in (([], 64, "required: RUN"), ([self.path("none")], 65, "no run here")):
+            done = subprocess.run([sys.executable, os.path.join(support.SCRIPTS, "recost"), *words],
+                                  stderr=subprocess.PIPE, timeout=120)
+            self.assertEqual(done.returncode, status)
+            self.assert_one_line(done.stderr.decode())
+            self.assertIn(part, done.stderr.decode())
+
     def test_output_that_cannot_be_written_is_73_in_one_line(self):
         program = os.path.join(support.SCRIPTS, "greenbench")
         for how in (">&-", ">/dev/full"):

@@ -152,21 +152,16 @@ class Comparable(Compared):
         self.assertEqual(status, errors.NOT_COMPARABLE)
         self.assertIn("toolchain hashes differ", text)
 
-    def plan(self, path, **fields):
-        with open(os.path.join(path, "plan.json"), "w", encoding="utf-8") as f:
-            json.dump(dict({"schema": "greenbench.plan/1", "state": "finished"}, **fields), f)
-        return path
-
     def test_another_spin_budget_gives_no_ratio_a_reason_and_3(self):
-        a = self.plan(self.store("a"), spin_ns=50000)
-        for other, words in ((self.plan(self.store("b"), spin_ns=0), "(50000 and 0 ns)"),
-                             (self.plan(self.store("c", machine="other"), spin_ns=0), "(50000 and 0 ns)"),
-                             (self.plan(self.store("d")), "(50000 and unknown ns)")):
+        a = synthetic.write_plan(self.store("a"), spin_ns=50000)
+        for other, words in ((synthetic.write_plan(self.store("b"), spin_ns=0), "(50000 and 0 ns)"),
+                             (synthetic.write_plan(self.store("c", machine="other"), spin_ns=0), "(50000 and 0 ns)"),
+                             (synthetic.write_plan(self.store("d")), "(50000 and unknown ns)")):
             status, text = self.compare(a, other, "--gate", "5%")
             self.assertEqual(status, errors.NOT_COMPARABLE, text)
             self.assertIn("not comparable: the spin budgets differ " + words, text)
             self.assertNotIn("B/A", text)
-        self.assertEqual(self.compare(a, self.plan(self.store("e"), spin_ns=50000))[0], errors.OK)
+        self.assertEqual(self.compare(a, synthetic.write_plan(self.store("e"), spin_ns=50000))[0], errors.OK)
 
     def test_another_implementation_is_a_note(self):
         status, text = self.compare(self.store("a"), self.store("b", hashes=self.hashes(implementation="other")))
@@ -176,8 +171,8 @@ class Comparable(Compared):
     def test_what_was_set_differently_on_the_machine_is_noted(self):
         env = synthetic.machine()["env"]
         changed = dict(env, kernel="1.0", governor="powersave", mitigations={"spectre_v2": "off", "new": "x"}, load1=9.0)
-        a = self.plan(self.store("a", env=env), full_load=4000)
-        status, text = self.compare(a, self.plan(self.store("b", env=changed), full_load=5000))
+        a = synthetic.write_plan(self.store("a", env=env), full_load=4000)
+        status, text = self.compare(a, synthetic.write_plan(self.store("b", env=changed), full_load=5000))
         self.assertEqual(status, errors.OK, text)
         notes = [line for line in text.splitlines() if line.startswith("note: ")][:-1]
         self.assertEqual(notes, [
@@ -233,10 +228,7 @@ class InTurns(Compared):
                  for backend in ("gt", "pthread")]
         for order, line in enumerate(lines):
             line["order"] = order
-        path = self.store(name, lines)
-        with open(os.path.join(path, "plan.json"), "w", encoding="utf-8") as f:
-            json.dump({"schema": "greenbench.plan/1", "state": "finished", "interrupted": False, "duel": "d", "best_of": 5}, f)
-        return path
+        return synthetic.write_plan(self.store(name, lines), interrupted=False, duel="d", best_of=5)
 
     def test_the_values_shown_are_those_of_the_ratio(self):
         status, text = self.compare(self.duel("a", 50.0), self.duel("b", 60.0))
@@ -259,10 +251,7 @@ class InTurns(Compared):
             self.assertNotIn("gt/pthread", text)
 
     def test_one_process_a_round_is_a_value_like_any_other(self):
-        lines = lines_of()
-        path = self.store("a", lines)
-        with open(os.path.join(path, "plan.json"), "w", encoding="utf-8") as f:
-            json.dump({"schema": "greenbench.plan/1", "state": "finished", "duel": "d", "best_of": 1}, f)
+        path = synthetic.write_plan(self.store("a"), duel="d", best_of=1)
         self.assertEqual(self.compare(path, self.store("b"))[0], errors.OK)
 
     def test_nothing_else_takes_the_processes_of_a_round_for_independent(self):

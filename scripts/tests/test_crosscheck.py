@@ -66,6 +66,11 @@ class CrosscheckTest(support.Case):
         self.assertIn("hackbench printed no figure", rest)
         self.assertNotIn("Traceback", rest)
 
+    def test_an_unknown_option_is_one_line_and_64(self):
+        status, _, rest = self.run_it("--frobnicate")
+        self.assertEqual(status, 64)
+        self.assertEqual(rest, "crosscheck: unrecognized arguments: --frobnicate (see crosscheck --help)\n")
+
     def test_what_cannot_be_prepared_is_one_line(self):
         status, _, rest = self.run_it("--prepare")
         self.assertEqual(status, 69)

@@ -4,7 +4,6 @@ import contextlib
 import errno
 import hashlib
 import io
-import json
 import os
 from unittest import mock
 
@@ -118,8 +117,7 @@ class Gather(MergeTest):
 
     def test_a_running_run_is_refused(self):
         run = self.store("a", 1)
-        with open(os.path.join(run, "plan.json"), "w") as f:
-            json.dump({"schema": "greenbench.plan/1", "state": "running"}, f)
+        synthetic.write_plan(run, state="running")
         self.refused(errors.DataError, "not finished", run)
 
     def test_what_cannot_be_written_leaves_nothing(self):
@@ -150,13 +148,13 @@ class One(MergeTest):
         hashes = synthetic.machine()["hashes"]
         for kind in hashes:
             self.refused(errors.NotComparableError, kind, "--one", *self.sessions(hashes=dict(hashes, **{kind: "other"})))
-        self.refused(errors.NotComparableError, "of the profiles default and full, which load", "--one", *self.sessions(profile="full"))
+        self.refused(errors.NotComparableError, "of the profiles default and full, which load", "--one",
+                     *self.sessions(profile="full"))
         self.refused(errors.NotComparableError, "are not all known", "--one",
                      *self.sessions(hashes=dict(hashes, toolchain="unknown")))
         others = self.sessions()
         for number, path in enumerate(others):
-            with open(os.path.join(path, "plan.json"), "w") as f:
-                json.dump({"schema": "greenbench.plan/1", "state": "finished", "spin_ns": 0 if number == 2 else 50000}, f)
+            synthetic.write_plan(path, spin_ns=0 if number == 2 else 50000)
         self.refused(errors.NotComparableError, "the spin budgets differ (50000 and 0 ns)", "--one", *others)
         for path in others:
             os.unlink(os.path.join(path, "plan.json"))

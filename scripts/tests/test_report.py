@@ -204,10 +204,8 @@ class Runs(Stored):
         self.assertIn("no CPU", text)
 
     def test_an_interrupted_run_and_what_was_left_out_are_said(self):
-        synthetic.write(self.dir, replicates=6)
-        with open(os.path.join(self.dir, "plan.json"), "w", encoding="utf-8") as handle:
-            json.dump({"schema": "greenbench.plan/1", "state": "interrupted", "seed": 4711, "left_out": [
-                {"cell": "spawn/storm/n:1000000/P:2", "reason": "would take 99 s"}]}, handle)
+        synthetic.write_plan(synthetic.write(self.dir, replicates=6), state="interrupted", seed=4711, left_out=[
+            {"cell": "spawn/storm/n:1000000/P:2", "reason": "would take 99 s"}])
         for page in self.pages():
             words = " ".join(Outline(page).words)
             self.assertIn("the run was interrupted", words)
