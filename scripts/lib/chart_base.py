@@ -80,7 +80,8 @@ def point(x, values):
 
 def spread_labels(labels, low, high, gap):
     """[x, y, text] with y moved so that labels do not overlap on a log axis. Only labels whose x is alike are in
-    each other's way; those that are stay together around their middle. gap: distance as a share of the axis."""
+    each other's way; those that are stay together around their middle, and all on the axis. gap: distance as a share
+    of it."""
     step = gap * math.log(high / low)
     groups = []
     for x, y, text in sorted(labels, key=lambda label: label[1]):
@@ -93,7 +94,8 @@ def spread_labels(labels, low, high, gap):
         groups.append(group)
     spread = []
     for group in groups:
-        start = _middle(group) - step * (len(group["ys"]) - 1) / 2
+        more = step * (len(group["ys"]) - 1)
+        start = min(max(_middle(group) - more / 2, math.log(low) + step / 2), math.log(high) - step / 2 - more)
         spread += [[x, math.exp(start + step * i), text] for i, (x, text) in enumerate(group["labels"])]
     return spread
 

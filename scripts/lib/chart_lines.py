@@ -6,6 +6,7 @@ from .report_series import total_above_noise
 from .report_words import count, count_bytes, figure, nanoseconds
 
 ROOM_FOR_LABELS = 40.0
+NEAR = 3.0      # so much farther along, a cross is beside the words of another
 STACK_PANELS = ("grow", "grow_warm", "regrow")
 
 
@@ -73,7 +74,8 @@ def memory(model):
     for index, (backend, reached, words) in ceilings.items():
         n, total = lines[index][2][-1][:2]
         marks[index] = [[n, total], [reached, total / n * reached]]
-        labels.append((reached, total / n * reached, "%s: %s" % (backend, words)))
+        near = min(other for _, other, _ in ceilings.values() if reached <= NEAR * other)     # no text over a cross
+        labels.append((near, total / n * reached, "%s: %s" % (backend, words)))
     caption = ("User memory, page tables, kernel stacks and slab together, against the number of parked tasks. A "
                "cross is the highest number of tasks that memory/capacity reached and what stopped it; the dotted "
                "line to it is the last measured cost per task carried on, not a measurement.")

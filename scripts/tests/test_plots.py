@@ -78,6 +78,13 @@ class Columns(unittest.TestCase):
             self.assertGreaterEqual(high / low, 100.0 ** 0.0499)
         self.assertAlmostEqual(ys[0] * ys[3], ys[1] * ys[2])
 
+    def test_labels_stay_on_the_axis(self):
+        for y in (1.0, 100.0):
+            ys = [y for _, y, _ in chart_base.spread_labels([(1, y, text) for text in "abc"], 1.0, 100.0, 0.05)]
+            self.assertGreater(ys[0], 1.0)
+            self.assertLess(ys[2], 100.0)
+            self.assertGreaterEqual(min(high / low for low, high in zip(ys, ys[1:])), 100.0 ** 0.0499)
+
     def test_labels_that_do_not_collide_stay(self):
         labels = [(1.0, 10.0, "a"), (1.0, 50.0, "b"), (1000.0, 10.1, "c")]
         self.assertEqual(sorted(round(y, 6) for _, y, _ in chart_base.spread_labels(labels, 1.0, 100.0, 0.05)),
