@@ -1,4 +1,4 @@
-"""A few seconds of fuzz_readers; GREENBENCH_FUZZ_SECONDS and GREENBENCH_SEED change them."""
+"""A minute of fuzz_readers; GREENBENCH_FUZZ_SECONDS and GREENBENCH_SEED change them."""
 
 import os
 import sys
@@ -7,7 +7,7 @@ import unittest.mock
 
 from tests import fuzz_readers
 
-SECONDS = float(os.environ.get("GREENBENCH_FUZZ_SECONDS") or 15)
+SECONDS = float(os.environ.get("GREENBENCH_FUZZ_SECONDS") or 60)
 SEED = int(os.environ.get("GREENBENCH_SEED") or 1)
 
 
