@@ -49,6 +49,7 @@ td.why { text-align: left; white-space: normal; min-width: 9rem; overflow-wrap: 
   font-family: ui-monospace, monospace; font-size: .8rem; }
 td.lines p { margin: 0 0 .2rem; } table.claims, table.findings, table.parts { font-size: .85rem; }
 table.findings td.why, table.claims td.why, table.parts td.why { min-width: 0; }
+table.findings td.why:nth-child(3) { min-width: 5.5rem; }
 table.claims td:nth-child(2) { width: 30%; } table.claims td:nth-child(4) { width: 55%; }
 table.parts th.cell { white-space: normal; font: inherit; font-weight: 600; }
 table.parts td:nth-child(2) { width: 25%; } table.parts td:nth-child(4) { width: 27%; }
