@@ -71,6 +71,13 @@ class CrosscheckTest(support.Case):
         self.assertEqual(status, 64)
         self.assertEqual(rest, "crosscheck: unrecognized arguments: --frobnicate (see crosscheck --help)\n")
 
+    def test_a_folder_without_executables_is_one_line_and_nothing_is_written(self):
+        missing = self.path("missing")
+        status, rows, rest = self.run_it("--bench-dir", missing)
+        self.assertEqual((status, rows), (69, []))
+        self.assertRegex(rest, r"\Acrosscheck: no bench executables in .*--bench-dir\n\Z")
+        self.assertFalse(os.path.exists(missing))
+
     def test_what_cannot_be_prepared_is_one_line(self):
         status, _, rest = self.run_it("--prepare")
         self.assertEqual(status, 69)
