@@ -14,7 +14,7 @@ YES, NO, SOME = "yes", "no", "in some cells"
 UNDECIDED, UNKNOWN = "not decided", "not measured"
 BESIDE = "beside"          # a figure that the claim does not speak of
 TENTH = 0.1
-PORT = "go"
+PORT, FUTEX = "go", "pthread-futex"
 
 
 class Part:
@@ -105,8 +105,10 @@ def ratio_part(model, question, cells, other, limit, **flags):
 
 def fastest(model):
     """For ratio_part: the fastest of the pthread family on a cell, and its first that is unknown where one is; plain
-    pthread where none is usable."""
+    pthread where none is usable, and none where the run was without the one that spins on a futex."""
     def other(cell):
+        if FUTEX not in model.backends:
+            return None
         found = model.unknown_rivals(cell) or model.rivals(cell)
         return found[0].backend if found else PLAIN
     return other

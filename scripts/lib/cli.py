@@ -98,13 +98,23 @@ def guarded(program, run):
         return status
     except errors.GreenbenchError as e:
         for line in e.lines():
-            print(program + ": " + line if line == str(e) else line, file=sys.stderr)
+            _say(program + ": " + line if line == str(e) else line)
         return e.status
     except KeyboardInterrupt:
-        print(program + ": interrupted", file=sys.stderr)
+        _say(program + ": interrupted")
         return errors.INTERRUPTED
     except OSError as e:
         return _lost_output(program, e)
+
+
+def _say(line):
+    """On standard error; where nobody reads that, the exit status has to do."""
+    if sys.stderr is None:
+        return
+    try:
+        print(line, file=sys.stderr, flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def _lost_output(program, error):
@@ -113,5 +123,5 @@ def _lost_output(program, error):
         raise error
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if error.errno != errno.EPIPE:
-        print("%s: cannot write to standard output: %s" % (program, error.strerror), file=sys.stderr)
+        _say("%s: cannot write to standard output: %s" % (program, error.strerror))
     return errors.CANNOT_WRITE

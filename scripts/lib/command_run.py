@@ -4,7 +4,7 @@ import argparse
 import re
 
 from . import aa, errors, profiles
-from .selection import SELECTION, add_selection, number, settings
+from .selection import SELECTION, add_selection, named, number, settings
 
 EXAMPLES = """examples:
   greenbench run                                    the default profile
@@ -25,8 +25,8 @@ MOST_SECONDS = 7 * 86400
 
 def add_arguments(parser):
     add_selection(parser)
-    parser.add_argument("--machine", metavar="NAME", help="the machine's name in the results folder")
-    parser.add_argument("--output", metavar="DIR", help="the results folder (default: results/local)")
+    parser.add_argument("--machine", type=named, metavar="NAME", help="the machine's name in the results folder")
+    parser.add_argument("--output", type=named, metavar="DIR", help="the results folder (default: results/local)")
     parser.add_argument("--seed", type=number(0, 2 ** 63 - 1), metavar="N", help="of the random order (default: drawn)")
     parser.add_argument("--spin-ns", type=number(0, 10 ** 9), default=profiles.SPIN_NS, metavar="N",
                         help="spin budget before sleeping, gt and pthread-futex (default: %(default)s)")

@@ -43,8 +43,8 @@ def add_arguments(parser):
                           help="rounds, each of which is a value of each cell on each side (default: 12)")
     measured.add_argument("--best-of", type=selection.number(1, 100), metavar="N",
                           help="processes of each side in a round, of which the fastest counts (default: 5)")
-    measured.add_argument("--machine", metavar="NAME", help="the machine's name in the results folder")
-    measured.add_argument("--output", metavar="DIR", help="the results folder (default: results/local)")
+    measured.add_argument("--machine", type=selection.named, metavar="NAME", help="the machine's name in the results folder")
+    measured.add_argument("--output", type=selection.named, metavar="DIR", help="the results folder (default: results/local)")
     measured.add_argument("--seed", type=selection.number(0, 2 ** 63 - 1), metavar="N",
                           help="of the random order (default: drawn)")
 

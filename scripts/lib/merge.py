@@ -81,10 +81,13 @@ class Found:
         self.digest = digest(os.path.join(path, "samples.jsonl"))
 
     def folder(self):
-        """<machine>/<utc>-<rev>, from what the run says of itself and not from where it was."""
+        """<machine>/<utc>-<rev>, from what the run says of itself and not from where it was; with the number that tells
+        two of one second apart."""
         stamp = re.sub(r"[^0-9T]", "", re.split(r"[.Z+]", self.machine["utc"])[0]) + "Z"
         rev = self.machine["rev"] if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", self.machine["rev"]) else "unknown"
-        return os.path.join(self.machine["machine"], "%s-%s" % (stamp, rev))
+        name = "%s-%s" % (stamp, rev)
+        numbered = re.fullmatch(re.escape(name) + r"-[0-9]{1,4}", os.path.basename(os.path.realpath(self.path)))
+        return os.path.join(self.machine["machine"], numbered.group() if numbered else name)
 
 
 def digest(file):

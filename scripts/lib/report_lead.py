@@ -63,8 +63,9 @@ def sentence(model, headline, what):
     1/705 (..) of pthread; 34.6 ns, 116 ns, 24.3 us (spawn/one/P:1). Differs: gt costs less."""
     cell, other = headline.cell, headline.other
     write = count_bytes if other.metric.kind == "bytes" else nanoseconds
-    text = "%s: %s takes %s of %s, the fastest way of OS threads" % (
-        what[:1].upper() + what[1:], SUBJECT, ratio_words(headline.ratio), other.backend)
+    text = "%s: %s takes %s of %s, the fastest way of OS threads%s" % (
+        what[:1].upper() + what[1:], SUBJECT, ratio_words(headline.ratio), other.backend,
+        "" if model.has_whole_family else " that was run")
     values = [headline.subject, other]
     plain = model.compare(cell, SUBJECT, PLAIN) if other.backend != PLAIN else None
     if plain is not None:

@@ -100,6 +100,11 @@ class Model:
         """Series of the pthread family that are invalid: any of them may be the fastest."""
         return [s for s in self._family(cell) if s.state == "invalid"]
 
+    @property
+    def has_whole_family(self):
+        """Whether all ways of OS threads took part; else the fastest is one of those that did."""
+        return all(b in self.backends for b in profiles.BACKENDS if b.startswith(FAMILY_PREFIX))
+
     def _family(self, cell):
         """Its series on the cell, whatever became of them."""
         found = (self.get(cell, b) for b in self.backends if b.startswith(FAMILY_PREFIX))

@@ -27,6 +27,13 @@ def add_selection(parser):
                         help="where bench_gt and the others are (default: GREENBENCH_BENCH_DIR, or build/bench)")
 
 
+def named(text):
+    """The type of an option whose value is a name or a path: an unset variable in a shell makes an empty one."""
+    if not text:
+        raise argparse.ArgumentTypeError("it is empty")
+    return text
+
+
 def _names(text):
     return text.split(",")
 

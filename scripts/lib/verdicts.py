@@ -42,8 +42,9 @@ def sentence(model, headline):
     1/40 (1/41 to 1/39), differs: gt costs less; pthread 24 us: 1/463 (1/470 to 1/451)"""
     cell, other = headline.cell, headline.other
     write = count_bytes if other.metric.kind == "bytes" else nanoseconds
-    text = "%s (%s): %s %s, fastest OS-thread way %s %s: %s, %s" % (
-        phrase(cell), cell.name, SUBJECT, write(stats.median(headline.subject.values)), other.backend,
+    text = "%s (%s): %s %s, fastest OS-thread way%s %s %s: %s, %s" % (
+        phrase(cell), cell.name, SUBJECT, write(stats.median(headline.subject.values)),
+        "" if model.has_whole_family else " that was run,", other.backend,
         write(stats.median(other.values)), ratio_words(headline.ratio), verdict_words(headline))
     if other.backend == PLAIN:
         return text

@@ -105,11 +105,14 @@ CASES = {
            (HOLDS, memory("memory/parked/n:1000000/P:2", 10 ** 6, gt=4000) + capacity("pthread", 9000, "pids.max"))],
     "C3": [(HOLDS, times(SPAWN, gt=30, pthread=24000, pthread_pool=100)), (IN_PART, times(SPAWN, gt=9000, pthread=24000)),
            (NOT_HERE, times(SPAWN, gt=500, pthread=900)), (NOT_DECIDED, series(SPAWN, "pthread", 1000.0))],
-    "C4": [(HOLDS, times("switch/yield/n:2/P:1", gt=9, pthread=1700) + times("switch/handoff/P:1/place:same-pu", gt=15,
-                                                                           pthread=2900)),
+    "C4": [(HOLDS, times("switch/yield/n:2/P:1", gt=9, pthread=1700, pthread_futex=1700) +
+            times("switch/handoff/P:1/place:same-pu", gt=15, pthread=2900, pthread_futex=2900)),
+           (IN_PART, times("switch/yield/n:2/P:1", gt=9, pthread=1700)),    # the fastest was not run
            (IN_PART, times("switch/yield/n:2/P:1", gt=9, pthread=1700) + times(APART, gt=230, pthread_futex=140)),
            (NOT_HERE, times("switch/yield/n:2/P:1", gt=900, pthread=1700))],
-    "C5": [(HOLDS, times(SAME_PU, gt=15, pthread=2900) + times(PING_APART, gt=15, pthread=2900)),
+    "C5": [(HOLDS, times(SAME_PU, gt=15, pthread=2900, pthread_futex=2900) +
+            times(PING_APART, gt=15, pthread=2900, pthread_futex=2900)),
+           (IN_PART, times(SAME_PU, gt=15, pthread=2900) + times(PING_APART, gt=15, pthread=2900)),
            (IN_PART, times(SAME_PU, gt=15, pthread=2900) + times(PING_APART, gt=240, pthread=29000, pthread_futex=190)),
            (NOT_HERE, times(SAME_PU, gt=1500, pthread=2900))],
     "C6": [(HOLDS, stacks(0.1, 1.1 * MIB)), (HOLDS, stacks(0.1, 1.1 * MIB, 1 << 30)), (IN_PART, stacks(1.0, 12000)),

@@ -20,7 +20,8 @@ class CliTest(support.Case):
 
     def test_usage_errors_are_one_line_and_64(self):
         for args in ([], ["frobnicate"], ["run", "--frobnicate"], ["list", "x"], ["report", "--format", "pdf"],
-                     ["run", "--quick", "--full"]):
+                     ["run", "--quick", "--full"], ["run", "--output", ""], ["run", "--machine", ""],
+                     ["compare", "a", "b", "--output", ""]):
             status, out, err = self.greenbench(*args)
             self.assertEqual((status, out), (64, ""), args)
             self.assert_one_line(err)
@@ -42,6 +43,13 @@ class CliTest(support.Case):
                 self.assertEqual(done.returncode, 73, done.stderr)
                 self.assert_one_line(done.stderr.decode())
                 self.assertIn("standard output", done.stderr.decode())
+
+    def test_an_error_that_nobody_reads_keeps_its_status(self):
+        program = os.path.join(support.SCRIPTS, "greenbench")
+        for how in ("2>&-", "2>/dev/full"):
+            line = "exec %s %s frobnicate %s" % (sys.executable, program, how)
+            done = subprocess.run(["sh", "-c", line], env=self.environment(), stdout=subprocess.PIPE, timeout=120)
+            self.assertEqual((done.returncode, done.stdout), (64, b""), how)
 
     def test_the_recorded_command_hides_paths(self):
         self.assertEqual(selection.recorded_command(["run", "--output", "/home/me/x", "--bench-dir=/b", "--seed", "3"]),

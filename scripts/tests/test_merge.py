@@ -62,6 +62,11 @@ class Gather(MergeTest):
         made = self.merge(self.store("x", 1, rev="../../etc/x", utc="2024-01-02T03:04:05.123Z"))
         self.assertEqual(made, [self.path("results", "synthetic-2cpu-8g", "20240102T030405Z-unknown")])
 
+    def test_two_runs_of_one_second_keep_their_numbers(self):
+        name = "20240102T030405Z-0123456789ab"
+        made = self.merge(self.store(name, 1), self.store(name + "-2", 2))
+        self.assertEqual([os.path.basename(path) for path in made], [name, name + "-2"])
+
     def test_the_same_samples_twice_are_refused(self):
         a, b = self.store("a", 1), self.store("b", 1, utc="2024-05-05T05:05:05Z")
         self.refused(errors.DataError, "holds the same samples as", a, b)

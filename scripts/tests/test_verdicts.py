@@ -36,7 +36,7 @@ class Headline(unittest.TestCase):
         self.assertEqual(headline.other.backend, "pthread-pool")
         self.assertEqual(headline.verdict, stats.DIFFERS)
         line = verdicts.lines(model.run)[0]
-        self.assertIn("fastest OS-thread way pthread-pool 2.01 us: 1/40.0", line)
+        self.assertIn("fastest OS-thread way that was run, pthread-pool 2.01 us: 1/40.0", line)
         self.assertIn("differs: gt costs less; pthread 24.1 us: 1/480", line)
 
     def test_a_loss_is_said_as_plainly_as_a_win(self):
